@@ -2,3 +2,10 @@
 //!
 //! No I/O, no clock, no logging; never panics on input, never allocates more than the input justifies.
 #![forbid(unsafe_code)]
+
+pub mod compression;
+pub mod cursor;
+pub mod json;
+pub mod kafka;
+pub mod outbox;
+pub mod remoting;

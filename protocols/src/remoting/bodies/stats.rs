@@ -1,0 +1,63 @@
+//! Bodies with numbers by queue: a topic's bounds (202), a group's progress (208), offsets to reset (220, 222).
+//!
+//! They are written with [`super::encode_fastjson`].
+//! Source: RocketMQ 5.3.3 `protocol/admin/TopicStatsTable.java`, `ConsumeStats.java`,
+//! `protocol/body/ResetOffsetBody.java`.
+
+use serde::{Deserialize, Serialize};
+
+use super::message_queue::ByQueue;
+
+/// Bounds of the queues of a topic.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TopicStatsTable {
+    /// Bounds by queue.
+    pub offset_table: ByQueue<TopicOffset>,
+    /// Messages a second.
+    pub topic_put_tps: f64,
+}
+
+/// Bounds of a queue, in queue offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TopicOffset {
+    /// When the last message was stored, milliseconds since 1970.
+    pub last_update_timestamp: i64,
+    /// One above the last offset.
+    pub max_offset: i64,
+    /// First offset.
+    pub min_offset: i64,
+}
+
+/// How far a group has come.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConsumeStats {
+    /// Messages a second.
+    pub consume_tps: f64,
+    /// Progress by queue.
+    pub offset_table: ByQueue<ConsumeOffset>,
+}
+
+/// How far a group has come in a queue, in queue offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConsumeOffset {
+    /// One above the last offset of the queue.
+    pub broker_offset: i64,
+    /// The committed offset.
+    pub consumer_offset: i64,
+    /// When the last consumed message was stored, milliseconds since 1970.
+    pub last_timestamp: i64,
+    /// The offset last pulled.
+    pub pull_offset: i64,
+}
+
+/// Offsets to begin at again, by queue.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ResetOffsetBody {
+    /// The offsets.
+    pub offset_table: ByQueue<i64>,
+}
