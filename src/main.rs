@@ -1,3 +1,8 @@
-//! Parses the command line, runs one command, turns an error into an exit code.
+//! The binary: everything is in the library, where tests reach it.
 #![forbid(unsafe_code)]
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gantry::cli::main()
+}

@@ -1,0 +1,172 @@
+//! Opening and closing the broker: state files, store, topics, offsets, producers, in the order they need each other.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use gantry_store::disk::Disk;
+use gantry_store::{CloseError, OpenError, Progress, QueueKind as StoreKind, Store, StoreConfig};
+use serde::{Deserialize, Serialize};
+use tracing::{error, info};
+use uuid::Uuid;
+
+use super::clients::ClientDesk;
+use super::counters::Counters;
+use super::groups::GroupDesk;
+use super::offsets::OffsetFiles;
+use super::park::Parked;
+use super::persist::{Persist, StateFile, StateFiles};
+use super::producer_files::ProducerDesk;
+use super::side_json::SideJson;
+use super::topic;
+use super::topic_files::TopicFiles;
+use super::topics::TopicDesk;
+use super::unique_ids::UniqueIds;
+use super::{Broker, BrokerSettings, Identity};
+use crate::mapping::decoded_cache::DecodedCache;
+use crate::semantics::kafka_configs::KafkaConfigs;
+use crate::semantics::topics::QueueKind;
+
+/// What a broker is opened with.
+pub struct OpenBroker {
+    /// Names and addresses; `cluster_id` is replaced by the directory's.
+    pub identity: Identity,
+    /// Switches and bounds.
+    pub settings: BrokerSettings,
+    /// The store's own settings.
+    pub store: StoreConfig,
+    /// The file system.
+    pub disk: Arc<dyn Disk>,
+    /// Milliseconds since 1970.
+    pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// Why a broker does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A state file cannot be read or written.
+    #[error("state files below {root}: {cause}", root = root.display())]
+    State {
+        /// The data directory.
+        root: PathBuf,
+        /// What happened.
+        #[source]
+        cause: io::Error,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct IdentityFile {
+    cluster_id: String,
+}
+
+impl Broker {
+    /// Opens the broker on its data directory. Blocks until it is recovered; `progress` is called while the log is
+    /// scanned.
+    ///
+    /// # Errors
+    /// What cannot be read, opened or written.
+    pub fn open(open: OpenBroker, progress: &mut dyn FnMut(Progress)) -> Result<Arc<Self>, StartError> {
+        let root = open.store.root.clone();
+        let state = |cause| StartError::State { root: root.clone(), cause };
+        let (config, own) = (root.join("config"), root.join("gantry"));
+        let OpenBroker { mut identity, settings, store, disk, clock } = open;
+        let topic_files = TopicFiles::new(&disk, &config, &own);
+        let topic_state = topic_files.load().map_err(state)?;
+        let kinds = |topic: &str| match topic_state.topics.find(topic).map(|config| config.queue_kind()) {
+            Some(QueueKind::Batch) => StoreKind::Batch,
+            Some(QueueKind::Simple) | None => StoreKind::Simple,
+        };
+        let (store, report) = Store::open(store, Arc::clone(&disk), Arc::clone(&clock), &kinds, progress)?;
+        info!(?report, "store opened");
+        disk.create_dirs(&config).and_then(|()| disk.create_dirs(&own)).map_err(state)?;
+        identity.cluster_id = cluster_id(&disk, &own).map_err(state)?;
+        let offset_files = OffsetFiles::new(&disk, &config, &own);
+        let mut ledger =
+            offset_files.load(Arc::clone(&disk), &own, settings.offset_metadata_max_bytes).map_err(state)?;
+        ledger.clamp(|topic, queue| store.queue(topic, queue).map(|queue| queue.next().0));
+        let broker = Arc::new(Self {
+            send_properties: send_properties(&identity, &settings),
+            unique_ids: UniqueIds::new(clock().unsigned_abs() << 8 | u64::from(std::process::id() & 0xFF)),
+            kafka_defaults: topic::kafka_settings(&KafkaConfigs::default(), settings.message_max_bytes),
+            decoded: Mutex::new(DecodedCache::new(settings.decoded_cache_bytes)),
+            producers: ProducerDesk::load(&disk, &own).map_err(state)?,
+            groups: GroupDesk::new(settings.groups),
+            clients: ClientDesk::new(settings.channel_expiry_ms),
+            counters: Counters::default(),
+            ledger: Mutex::new(ledger),
+            persist: Arc::new(Persist::default()),
+            persist_thread: Mutex::new(None),
+            parked: Parked::default(),
+            topics: TopicDesk::new(topic_state, topic_files),
+            identity,
+            settings,
+            clock,
+            store,
+        });
+        broker.create_system_topics(broker.now());
+        broker.publish_all_topics();
+        broker.restore_producers().map_err(state)?;
+        broker.start_persisting(offset_files).map_err(state)?;
+        Ok(broker)
+    }
+
+    fn start_persisting(self: &Arc<Self>, offset_files: OffsetFiles) -> io::Result<()> {
+        let broker = Arc::downgrade(self);
+        let write = move |files: StateFiles| match broker.upgrade() {
+            Some(broker) => broker.write_state(&offset_files, files),
+            None => Ok(()),
+        };
+        let thread = self.persist.start(self.settings.fold_interval, write)?;
+        *self.persist_thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+
+    fn write_state(&self, offset_files: &OffsetFiles, files: StateFiles) -> io::Result<()> {
+        if files.contains(StateFile::Topics) {
+            self.topics.save()?;
+        }
+        if files.contains(StateFile::Offsets) {
+            offset_files.save(&self.ledger)?;
+        }
+        if files.contains(StateFile::Producers) {
+            self.save_producers()?;
+        }
+        Ok(())
+    }
+
+    /// Writes all state and closes the store cleanly. Blocks. No request may follow.
+    ///
+    /// # Errors
+    /// The disk's: the next start recovers then.
+    pub fn close(&self) -> Result<(), CloseError> {
+        self.persist.stop();
+        let thread = self.persist_thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            error!("the thread that writes the state files panicked");
+        }
+        self.store.clone().close()
+    }
+}
+
+/// The cluster id of the data directory, made with it.
+fn cluster_id(disk: &Arc<dyn Disk>, own: &Path) -> io::Result<String> {
+    let file = SideJson::<IdentityFile>::new(disk, own.join("identity"), *b"GIDENTY1");
+    let mut identity = file.load()?;
+    if identity.cluster_id.is_empty() {
+        use base64::Engine;
+        identity.cluster_id =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
+        file.save(&identity)?;
+    }
+    Ok(identity.cluster_id)
+}
+
+fn send_properties(identity: &Identity, settings: &BrokerSettings) -> Vec<u8> {
+    let (region, trace, cluster) = (&settings.region, settings.trace_on, &identity.cluster);
+    format!("MSG_REGION\x01{region}\x02TRACE_ON\x01{trace}\x02CLUSTER\x01{cluster}\x02").into_bytes()
+}

@@ -1,0 +1,206 @@
+//! One topic as the hot paths see it: settings that do not change under a reader, and its partitions.
+//!
+//! A `Topic` is immutable; a change makes a new one that shares the partitions. Queues of the store are made
+//! with the first message or reader that needs them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use gantry_store::{CreateQueueError, Queue, QueueKind as StoreKind};
+use uuid::Uuid;
+
+use super::Broker;
+use super::park::Watchers;
+use super::persist::Version;
+use super::time_index::TimeIndex;
+use crate::mapping::names::Visibility;
+use crate::semantics::kafka_configs::{EffectiveConfigs, KafkaConfigs};
+use crate::semantics::kafka_topics::KafkaTopic;
+use crate::semantics::producers::Producers;
+use crate::semantics::topics::{Perm, QueueKind, TopicConfig};
+
+/// A topic and what both dialects need to know of it.
+#[derive(Debug)]
+pub struct Topic {
+    config: Arc<TopicConfig>,
+    kafka: Option<KafkaFace>,
+    /// The state files hold the topic from this version on.
+    pub(super) version: Version,
+    partitions: Box<[OnceLock<Arc<Partition>>]>,
+    round_robin: AtomicU32,
+}
+
+#[derive(Debug)]
+struct KafkaFace {
+    name: Box<str>,
+    internal: bool,
+    facts: KafkaTopic,
+    settings: EffectiveConfigs,
+}
+
+/// The topic setting whose default is the broker's `message.max.bytes`.
+pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+
+/// The Kafka settings in force for what a topic sets.
+pub(super) fn kafka_settings(configs: &KafkaConfigs, default_max_bytes: i32) -> EffectiveConfigs {
+    let effective = configs.effective();
+    if configs.set().any(|(name, _)| name == MAX_MESSAGE_BYTES) {
+        return effective;
+    }
+    EffectiveConfigs { max_message_bytes: default_max_bytes, ..effective }
+}
+
+/// One queue, which is one Kafka partition.
+#[derive(Debug)]
+pub struct Partition {
+    /// The store's queue.
+    pub queue: Queue,
+    /// Who waits for its next message.
+    pub watchers: Arc<Watchers>,
+    state: Mutex<PartitionState>,
+}
+
+/// What a partition remembers beside its messages; taken before the store's own lock.
+#[derive(Debug, Default)]
+pub(super) struct PartitionState {
+    pub(super) producers: Producers,
+    pub(super) times: TimeIndex,
+}
+
+impl Partition {
+    fn new(queue: Queue, producer_expiration_ms: i64) -> Self {
+        let producers = Producers::default().expiring_after(producer_expiration_ms);
+        let state = PartitionState { producers, times: TimeIndex::default() };
+        Self { queue, watchers: Arc::default(), state: Mutex::new(state) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, PartitionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Topic {
+    /// The topic with `config`; partitions that `before` has are shared. `default_max_bytes`: `message.max.bytes`.
+    pub(super) fn new(
+        config: Arc<TopicConfig>,
+        facts: Option<(String, Visibility, KafkaTopic)>,
+        version: Version,
+        before: Option<&Topic>,
+        default_max_bytes: i32,
+    ) -> Self {
+        let count = usize::try_from(config.partitions()).unwrap_or(0);
+        let shared =
+            |at: usize| before.and_then(|topic| topic.partitions.get(at)).cloned().unwrap_or_default();
+        let kafka = facts.map(|(name, visibility, facts)| KafkaFace {
+            name: name.into(),
+            internal: visibility == Visibility::Internal,
+            settings: kafka_settings(facts.configs(), default_max_bytes),
+            facts,
+        });
+        let partitions = (0..count).map(shared).collect();
+        Self { config, kafka, version, partitions, round_robin: AtomicU32::new(0) }
+    }
+
+    /// The stored name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Queues, permissions and attributes.
+    #[must_use]
+    pub fn config(&self) -> &Arc<TopicConfig> {
+        &self.config
+    }
+
+    /// The name that Kafka clients use; `None` for topics that they never see.
+    #[must_use]
+    pub fn kafka_name(&self) -> Option<&str> {
+        self.kafka.as_ref().map(|face| &*face.name)
+    }
+
+    /// Whether Kafka clients leave it out of pattern subscriptions.
+    #[must_use]
+    pub fn is_internal_to_kafka(&self) -> bool {
+        self.kafka.as_ref().is_some_and(|face| face.internal)
+    }
+
+    /// The topic's id; nil for topics that Kafka clients never see.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.kafka.as_ref().map_or(Uuid::nil(), |face| Uuid::from_u128(face.facts.id.0))
+    }
+
+    /// The Kafka settings in force; `None` for topics that Kafka clients never see.
+    #[must_use]
+    pub fn kafka_settings(&self) -> Option<&EffectiveConfigs> {
+        self.kafka.as_ref().map(|face| &face.settings)
+    }
+
+    pub(super) fn kafka_facts(&self) -> Option<&KafkaTopic> {
+        self.kafka.as_ref().map(|face| &face.facts)
+    }
+
+    /// How many queues there are for reading or writing, whichever is more: Kafka's partition count.
+    #[must_use]
+    pub fn partitions(&self) -> i32 {
+        self.config.partitions()
+    }
+
+    /// `topicSysFlag`.
+    #[must_use]
+    pub fn sys_flag(&self) -> i32 {
+        self.config.sys_flag
+    }
+
+    /// Whether Kafka batches are stored as they come (mode B).
+    #[must_use]
+    pub fn stores_batches(&self) -> bool {
+        self.config.queue_kind() == QueueKind::Batch
+    }
+
+    /// Whether `perm` is granted.
+    #[must_use]
+    pub fn permits(&self, perm: Perm) -> bool {
+        self.config.perm.has(perm)
+    }
+
+    /// A write queue, one after the other.
+    pub(super) fn next_write_queue(&self) -> i32 {
+        let turn = self.round_robin.fetch_add(1, Ordering::Relaxed);
+        let queues = u32::try_from(self.config.write_queues).unwrap_or(0).max(1);
+        i32::try_from(turn % queues).unwrap_or(0)
+    }
+
+    fn slot(&self, index: i32) -> Option<&OnceLock<Arc<Partition>>> {
+        usize::try_from(index).ok().and_then(|index| self.partitions.get(index))
+    }
+}
+
+impl Broker {
+    /// The partition of a queue id that the topic has, its store queue made when missing.
+    ///
+    /// # Errors
+    /// The store's when the queue cannot be made; `QueueId` when the topic has no such queue.
+    pub(super) fn partition(&self, topic: &Topic, index: i32) -> Result<Arc<Partition>, CreateQueueError> {
+        let slot = topic.slot(index).ok_or(CreateQueueError::QueueId { id: index })?;
+        if let Some(partition) = slot.get() {
+            return Ok(Arc::clone(partition));
+        }
+        let kind = if topic.stores_batches() { StoreKind::Batch } else { StoreKind::Simple };
+        let queue = self.store.create_queue(topic.name(), index, kind)?;
+        let expiration_ms = self.settings.producer_id_expiration_ms;
+        Ok(Arc::clone(slot.get_or_init(|| Arc::new(Partition::new(queue, expiration_ms)))))
+    }
+
+    /// The partition if anything was ever stored in it or waited for.
+    pub(super) fn existing_partition(&self, topic: &Topic, index: i32) -> Option<Arc<Partition>> {
+        let slot = topic.slot(index)?;
+        if let Some(partition) = slot.get() {
+            return Some(Arc::clone(partition));
+        }
+        let queue = self.store.queue(topic.name(), index)?;
+        let expiration_ms = self.settings.producer_id_expiration_ms;
+        Some(Arc::clone(slot.get_or_init(|| Arc::new(Partition::new(queue, expiration_ms)))))
+    }
+}

@@ -1,0 +1,191 @@
+//! Keys that RocketMQ and Kafka know and that change nothing here: thread pools, buffers, features that Gantry
+//! does not need or does not have yet. A file that sets them is taken with a warning. Names only; the few of them
+//! that must not be passed over in silence stand in `known`.
+
+/// RocketMQ `common/BrokerConfig.java` and `common/BrokerIdentity.java`.
+#[rustfmt::skip]
+pub(super) const BROKER: &[&str] = &[
+    "brokerConfigPath", "rocketmqHome", "namesrvAddr", "brokerIP2", "recoverConcurrently",
+    "messageStorePlugIn", "msgTraceTopicName", "traceTopicEnable", "sendMessageThreadPoolNums",
+    "putMessageFutureThreadPoolNums", "pullMessageThreadPoolNums", "litePullMessageThreadPoolNums",
+    "ackMessageThreadPoolNums", "processReplyMessageThreadPoolNums", "queryMessageThreadPoolNums",
+    "adminBrokerThreadPoolNums", "clientManageThreadPoolNums", "consumerManageThreadPoolNums",
+    "loadBalanceProcessorThreadPoolNums", "heartbeatThreadPoolNums", "recoverThreadPoolNums",
+    "endTransactionThreadPoolNums", "flushConsumerOffsetHistoryInterval", "rejectTransactionMessage",
+    "fetchNameSrvAddrByDnsLookup", "fetchNamesrvAddrByAddressServer", "sendThreadPoolQueueCapacity",
+    "putThreadPoolQueueCapacity", "pullThreadPoolQueueCapacity", "litePullThreadPoolQueueCapacity",
+    "ackThreadPoolQueueCapacity", "replyThreadPoolQueueCapacity", "queryThreadPoolQueueCapacity",
+    "clientManagerThreadPoolQueueCapacity", "consumerManagerThreadPoolQueueCapacity",
+    "heartbeatThreadPoolQueueCapacity", "endTransactionPoolQueueCapacity",
+    "adminBrokerThreadPoolQueueCapacity", "loadBalanceThreadPoolQueueCapacity", "highSpeedMode",
+    "commercialBaseCount", "commercialSizePerMsg", "accountStatsEnable", "accountStatsPrintZeroValues",
+    "maxStatsIdleTimeInMinutes", "transferMsgByHeap", "registerBrokerTimeoutMills",
+    "sendHeartbeatTimeoutMillis", "slaveReadEnable", "disableConsumeIfConsumerReadSlowly",
+    "consumerFallbehindThreshold", "brokerFastFailureEnable", "waitTimeMillsInSendQueue",
+    "waitTimeMillsInPullQueue", "waitTimeMillsInLitePullQueue", "waitTimeMillsInHeartbeatQueue",
+    "waitTimeMillsInTransactionQueue", "waitTimeMillsInAckQueue", "waitTimeMillsInAdminBrokerQueue",
+    "startAcceptSendRequestTimeStamp", "traceOn", "enableCalcFilterBitMap", "rejectPullConsumerEnable",
+    "expectConsumerNumUseFilter", "maxErrorRateOfBloomFilter", "filterDataCleanTimeSpan",
+    "filterSupportRetry", "enablePropertyFilter", "compressedRegister", "forceRegister",
+    "registerNameServerPeriod", "updateNameServerAddrPeriod", "brokerHeartbeatInterval",
+    "brokerNotActiveTimeoutMillis", "enableNetWorkFlowControl", "enableBroadcastOffsetStore",
+    "broadcastOffsetExpireSecond", "broadcastOffsetExpireMaxSecond", "popPollingSize", "popPollingMapSize",
+    "popPollingMapExpireTimeSeconds", "maxPopPollingSize", "reviveQueueNum", "reviveInterval",
+    "reviveMaxSlow", "reviveScanTime", "enableSkipLongAwaitingAck", "reviveAckWaitMs", "enablePopLog",
+    "enablePopBufferMerge", "popCkStayBufferTime", "popCkStayBufferTimeOut", "popCkMaxBufferSize",
+    "popCkOffsetMaxQueueSize", "enablePopBatchAck", "popLongPollingForceNotifyInterval",
+    "enableNotifyBeforePopCalculateLag", "enableNotifyAfterPopOrderLockRelease",
+    "initPopOffsetByCheckMsgInMem", "retrieveMessageFromPopRetryTopicV1", "enableRetryTopicV2",
+    "popFromRetryProbability", "popConsumerFSServiceInit", "popConsumerKVServiceLog",
+    "popConsumerKVServiceInit", "popConsumerKVServiceEnable", "popReviveMaxReturnSizePerRead",
+    "popReviveMaxAttemptTimes", "realTimeNotifyConsumerChange", "litePullMessageEnable",
+    "syncBrokerMemberGroupPeriod", "loadBalancePollNameServerInterval", "cleanOfflineBrokerInterval",
+    "serverLoadBalancerEnable", "defaultMessageRequestMode", "defaultPopShareQueueNum",
+    "transactionTimeOut", "transactionCheckMax", "transactionCheckInterval",
+    "transactionMetricFlushInterval", "transactionOpMsgMaxSize", "transactionOpBatchInterval", "aclEnable",
+    "storeReplyMessageEnable", "enableDetailStat", "autoDeleteUnusedStats", "isolateLogEnable",
+    "forwardTimeout", "enableSlaveActingMaster", "enableRemoteEscape", "skipPreOnline", "asyncSendEnable",
+    "useServerSideResetOffset", "consumerOffsetUpdateVersionStep", "delayOffsetUpdateVersionStep",
+    "lockInStrictMode", "compatibleWithOldNameSrv", "enableControllerMode", "controllerAddr",
+    "fetchControllerAddrByDnsLookup", "syncBrokerMetadataPeriod", "checkSyncStateSetPeriod",
+    "syncControllerMetadataPeriod", "controllerHeartBeatTimeoutMills", "validateSystemTopicWhenUpdateTopic",
+    "brokerElectionPriority", "useStaticSubscription", "metricsExporterType", "metricsOtelCardinalityLimit",
+    "metricsGrpcExporterTarget", "metricsGrpcExporterHeader", "metricGrpcExporterTimeOutInMills",
+    "metricGrpcExporterIntervalInMills", "metricLoggingExporterIntervalInMills", "metricsLabel",
+    "metricsInDelta", "enableRemotingMetrics", "enableMessageStoreMetrics", "enablePopMetrics",
+    "enableConnectionMetrics", "enableTransactionMetrics", "enableStatsMetrics", "enableRequestMetrics",
+    "enableLagAndDlqMetrics", "subscriptionExpiredTimeout", "estimateAccumulation", "coldCtrStrategyEnable",
+    "usePIDColdCtrStrategy", "cgColdReadThreshold", "globalColdReadThreshold", "fetchNamesrvAddrInterval",
+    "popResponseReturnActualRetryTopic", "enableSingleTopicRegister", "enableMixedMessageType",
+    "enableSplitRegistration", "enableSplitMetadata", "splitMetadataSize", "popInflightMessageThreshold",
+    "enablePopMessageThreshold", "enableFastChannelEventProcess", "printChannelGroups",
+    "printChannelGroupsMinNum", "splitRegistrationSize", "configBlackList", "skipWhenCKRePutReachMaxTimes",
+    "appendAckAsync", "appendCkAsync", "clearRetryTopicWhenDeleteTopic", "enableLmqStats",
+    "configManagerVersion", "allowRecallWhenBrokerNotWriteable", "recallMessageEnable",
+    "enableRegisterProducer", "enableCreateSysGroup", "isBrokerContainer", "isInBrokerContainer",
+    // There is no table of subscription groups yet: every group may consume, so none needs to be created.
+    "autoCreateSubscriptionGroup",
+];
+
+/// RocketMQ `store/config/MessageStoreConfig.java`.
+#[rustfmt::skip]
+pub(super) const MESSAGE_STORE: &[&str] = &[
+    "storePathDLedgerCommitLog", "storePathEpochFile", "storePathBrokerIdentity",
+    "readOnlyCommitLogStorePaths", "compactionMappedFileSize", "compactionCqMappedFileSize",
+    "compactionScheduleInternal", "maxOffsetMapSize", "compactionThreadNum", "enableCompaction",
+    "mappedFileSizeTimerLog", "timerPrecisionMs", "timerRollWindowSlot", "timerFlushIntervalMs",
+    "timerGetMessageThreadNum", "timerPutMessageThreadNum", "timerEnableDisruptor",
+    "timerEnableCheckMetrics", "timerInterceptDelayLevel", "timerMaxDelaySec", "timerWheelEnable",
+    "disappearTimeAfterStart", "timerStopEnqueue", "timerCheckMetricsWhen", "timerSkipUnknownError",
+    "timerWarmEnable", "timerStopDequeue", "timerEnableRetryUntilSuccess", "timerCongestNumEachSlot",
+    "timerMetricSmallThreshold", "timerProgressLogIntervalMs", "storeType", "enableConsumeQueueExt",
+    "mappedFileSizeConsumeQueueExt", "bitMapLengthConsumeQueueExt", "commitIntervalCommitLog",
+    "maxRecoveryCommitlogFiles", "useReentrantLockWhenPutMessage", "flushCommitLogTimed",
+    "flushIntervalConsumeQueue", "cleanResourceInterval", "deleteCommitLogFilesInterval",
+    "deleteConsumeQueueFilesInterval", "destroyMapedFileIntervalForcibly", "redeleteHangedFileInterval",
+    "deleteFileBatchMax", "putMsgIndexHightWater", "maxFilterMessageSize", "checkCRCOnRecover",
+    "flushCommitLogLeastPages", "commitCommitLogLeastPages", "flushLeastPagesWhenWarmMapedFile",
+    "flushConsumeQueueLeastPages", "flushCommitLogThoroughInterval", "commitCommitLogThoroughInterval",
+    "flushConsumeQueueThoroughInterval", "maxTransferBytesOnMessageInDisk",
+    "maxTransferCountOnMessageInDisk", "accessMessageInMemoryMaxRatio", "messageIndexSafe", "haListenPort",
+    "haSendHeartbeatInterval", "haHousekeepingInterval", "haTransferBatchSize", "haMasterAddress",
+    "haMaxGapNotInSync", "brokerRole", "putMessageTimeout", "slaveTimeout", "messageDelayLevel",
+    "flushDelayOffsetInterval", "warmMapedFileEnable", "offsetCheckInSlave", "debugLockEnable",
+    "duplicationEnable", "diskFallRecorded", "osPageCacheBusyTimeOutMills", "defaultQueryMaxNum",
+    "transientStorePoolEnable", "transientStorePoolSize", "fastFailIfNoBufferInStorePool",
+    "writeWithoutMmap", "enableDLegerCommitLog", "dLegerGroup", "dLegerPeers", "dLegerSelfId",
+    "preferredLeaderId", "enableBatchPush", "enableScheduleMessageStats", "enableLmq",
+    "enableMultiDispatch", "maxLmqConsumeQueueNum", "enableScheduleAsyncDeliver",
+    "scheduleAsyncDeliverMaxPendingLimit", "scheduleAsyncDeliverMaxResendNum2Blocked",
+    "maxBatchDeleteFilesNum", "dispatchCqThreads", "dispatchCqCacheNum", "enableAsyncReput",
+    "recheckReputOffsetFromCq", "maxTopicLength", "autoMessageVersionOnTopicLen",
+    "enableRunningFlagsInFlush", "enabledAppendPropCRC", "forceVerifyPropCRC",
+    "travelCqFileNumWhenGetMessage", "correctLogicMinOffsetSleepInterval",
+    "correctLogicMinOffsetForceInterval", "mappedFileSwapEnable", "commitLogForceSwapMapInterval",
+    "commitLogSwapMapInterval", "commitLogSwapMapReserveFileNum", "logicQueueForceSwapMapInterval",
+    "logicQueueSwapMapInterval", "cleanSwapedMapInterval", "logicQueueSwapMapReserveFileNum",
+    "searchBcqByCacheEnable", "dispatchFromSenderThread", "wakeCommitWhenPutMessage",
+    "wakeFlushWhenPutMessage", "enableCleanExpiredOffset", "maxAsyncPutMessageRequests",
+    "pullBatchMaxMessageCount", "totalReplicas", "inSyncReplicas", "minInSyncReplicas",
+    "allAckInSyncStateSet", "enableAutoInSyncReplicas", "haFlowControlEnable", "maxHaTransferByteInSecond",
+    "haMaxTimeSlaveNotCatchup", "syncMasterFlushOffsetWhenStartup", "maxChecksumRange",
+    "replicasPerDiskPartition", "logicalDiskSpaceCleanForciblyThreshold", "maxSlaveResendLength",
+    "syncFromLastFile", "asyncLearner", "maxConsumeQueueScan", "sampleCountThreshold",
+    "coldDataFlowControlEnable", "coldDataScanEnable", "dataReadAheadEnable",
+    "timerColdDataCheckIntervalMs", "sampleSteps", "accessMessageInMemoryHotRatio",
+    "enableBuildConsumeQueueConcurrently", "batchDispatchRequestThreadPoolNums",
+    "cleanRocksDBDirtyCQIntervalMin", "statRocksDBCQIntervalSec", "memTableFlushIntervalMs",
+    "realTimePersistRocksDBConfig", "enableRocksDBLog", "topicQueueLockNum", "readUnCommitted",
+    "putConsumeQueueDataByFileChannel", "rocksdbCQDoubleWriteEnable", "combineCQLoadingCQTypes",
+    "combineCQPreferCQType", "combineAssignOffsetCQType", "combineCQEnableCheckSelf",
+    "combineCQMaxExtraSearchCommitLogFiles", "bottomMostCompressionTypeForConsumeQueueStore",
+    "rocksdbCompressionType", "rocksdbFlushWalFrequency", "rocksdbWalFileRollingThreshold",
+    "enableAcceleratedRecovery", "spinLockCollisionRetreatOptimalDegree", "useABSLock",
+    "enableLogConsumeQueueRepeatedlyBuildWhenRecover",
+];
+
+/// RocketMQ `remoting/netty/NettyServerConfig.java` and `NettyClientConfig.java`.
+#[rustfmt::skip]
+pub(super) const NETTY: &[&str] = &[
+    "serverWorkerThreads", "serverCallbackExecutorThreads", "serverSelectorThreads",
+    "serverOnewaySemaphoreValue", "serverAsyncSemaphoreValue", "serverSocketSndBufSize",
+    "serverSocketRcvBufSize", "writeBufferHighWaterMark", "writeBufferLowWaterMark", "serverSocketBacklog",
+    "serverNettyWorkerGroupEnable", "serverPooledByteBufAllocatorEnable", "enableShutdownGracefully",
+    "shutdownWaitTimeSeconds", "useEpollNativeSelector", "clientWorkerThreads",
+    "clientCallbackExecutorThreads", "clientOnewaySemaphoreValue", "clientAsyncSemaphoreValue",
+    "connectTimeoutMillis", "channelNotActiveInterval", "isScanAvailableNameSrv",
+    "clientChannelMaxIdleTimeSeconds", "clientSocketSndBufSize", "clientSocketRcvBufSize",
+    "clientPooledByteBufAllocatorEnable", "clientCloseSocketIfTimeout", "useTLS", "socksProxyConfig",
+    "disableCallbackExecutor", "disableNettyWorkerGroup", "maxReconnectIntervalTimeSeconds",
+    "enableReconnectForGoAway",
+];
+
+/// RocketMQ `common/namesrv/NamesrvConfig.java`.
+#[rustfmt::skip]
+pub(super) const NAMESRV: &[&str] = &[
+    "configStorePath", "productEnvName", "clusterTest", "returnOrderTopicConfigToBroker",
+    "clientRequestThreadPoolNums", "defaultThreadPoolNums", "clientRequestThreadPoolQueueCapacity",
+    "defaultThreadPoolQueueCapacity", "unRegisterBrokerQueueCapacity", "supportActingMaster",
+    "enableAllTopicList", "enableTopicList", "notifyMinBrokerIdChanged", "enableControllerInNamesrv",
+    "needWaitForService", "waitSecondsForService", "deleteTopicWithBrokerRegistration",
+    // A broker expires at its own deadline, not at the next scan.
+    "scanNotActiveBrokerInterval",
+];
+
+/// RocketMQ `auth/config/AuthConfig.java`.
+#[rustfmt::skip]
+pub(super) const AUTH: &[&str] = &[
+    "configName", "clusterName", "authConfigPath", "authenticationEnabled", "authenticationProvider",
+    "authenticationMetadataProvider", "authenticationStrategy", "authenticationWhitelist",
+    "initAuthenticationUser", "innerClientAuthenticationCredentials", "authorizationEnabled",
+    "authorizationProvider", "authorizationMetadataProvider", "authorizationStrategy",
+    "authorizationWhitelist", "migrateAuthFromV1Enabled", "userCacheMaxNum", "userCacheExpiredSecond",
+    "userCacheRefreshSecond", "aclCacheMaxNum", "aclCacheExpiredSecond", "aclCacheRefreshSecond",
+    "statefulAuthenticationCacheMaxNum", "statefulAuthenticationCacheExpiredSecond",
+    "statefulAuthorizationCacheMaxNum", "statefulAuthorizationCacheExpiredSecond",
+];
+
+/// Kafka 4.1 `server.properties` as shipped, and what is often added to it.
+#[rustfmt::skip]
+pub(super) const KAFKA: &[&str] = &[
+    "background.threads", "broker.id", "broker.rack", "compression.type", "controller.listener.names",
+    "controller.quorum.bootstrap.servers", "controller.quorum.voters", "default.replication.factor",
+    "delete.topic.enable", "group.consumer.assignors", "group.consumer.heartbeat.interval.ms",
+    "group.consumer.session.timeout.ms", "inter.broker.listener.name", "listener.security.protocol.map",
+    "log.cleaner.enable", "log.cleanup.policy", "log.dir", "log.dirs", "log.flush.interval.messages",
+    "log.flush.interval.ms", "log.index.interval.bytes", "log.message.timestamp.type",
+    "log.retention.check.interval.ms", "log.roll.hours", "log.segment.bytes", "max.connections",
+    "max.connections.per.ip", "metadata.log.dir", "min.insync.replicas", "node.id", "num.io.threads",
+    "num.network.threads", "num.recovery.threads.per.data.dir", "num.replica.fetchers",
+    "offsets.topic.num.partitions", "offsets.topic.replication.factor", "process.roles",
+    "queued.max.requests", "replica.fetch.max.bytes", "share.coordinator.state.topic.min.isr",
+    "share.coordinator.state.topic.replication.factor", "socket.receive.buffer.bytes",
+    "socket.request.max.bytes", "socket.send.buffer.bytes", "transaction.state.log.min.isr",
+    "transaction.state.log.num.partitions", "transaction.state.log.replication.factor",
+    "transactional.id.expiration.ms", "unclean.leader.election.enable", "zookeeper.connect",
+    "zookeeper.connection.timeout.ms",
+    // Committed offsets belong to both dialects and stay until their group or topic is deleted, as in RocketMQ.
+    "offsets.retention.minutes", "offsets.retention.check.interval.ms",
+    // Partitions share the log, whose files are deleted by age and by the use of the disk, never by partition.
+    "log.retention.bytes",
+];

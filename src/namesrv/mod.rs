@@ -1,0 +1,76 @@
+//! The name server: THE table of its request codes, and one file a family of handlers.
+//!
+//! Clients ask it which brokers hold a topic and then talk to those. It is told by brokers that register over
+//! the network, and computes what the broker of its own process has when it is asked. A row names the code, the
+//! lane and the function; dispatch and the support table in README are computed from the rows.
+//! Source: RocketMQ 5.3.3 `namesrv/processor/{ClientRequestProcessor,DefaultRequestProcessor}.java`.
+
+mod bodies;
+mod call;
+mod cluster;
+mod kv;
+mod kv_keeper;
+mod local;
+mod name_server;
+mod perm;
+mod register;
+mod route;
+mod session;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use call::{Answer, Call, Refusal};
+use gantry_protocols::remoting::RequestCode;
+pub use kv_keeper::{KvKeepError, KvKeeper, KvOpenError};
+pub use local::{LocalBroker, LocalIdentity};
+pub use name_server::{NameServer, NameServerConfig, RegistrationError};
+pub use session::{Session, SessionError};
+
+/// Which queue a request stands in when the name server is busy; a client never waits behind a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Routes for clients.
+    Client,
+    /// Registrations of brokers.
+    Broker,
+    /// Everything else.
+    Admin,
+}
+
+/// One request code: in which lane, by which function.
+pub struct Route {
+    /// The code.
+    pub code: RequestCode,
+    /// Admission lane.
+    pub lane: Lane,
+    run: Handler,
+}
+
+type Handler = fn(&mut Call<'_>) -> Result<Answer, Refusal>;
+
+impl Route {
+    const fn new(code: RequestCode, lane: Lane, run: Handler) -> Self {
+        Self { code, lane, run }
+    }
+}
+
+/// Every row, ascending by code.
+static ROUTES: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
+    let families = [cluster::ROUTES, kv::ROUTES, perm::ROUTES, register::ROUTES, route::ROUTES];
+    let mut rows: Vec<_> = families.into_iter().flatten().collect();
+    rows.sort_unstable_by_key(|route| route.code);
+    rows
+});
+
+/// What this name server serves, ascending by code.
+pub fn routes() -> &'static [&'static Route] {
+    &ROUTES
+}
+
+fn route(code: RequestCode) -> Option<&'static Route> {
+    let at = ROUTES.binary_search_by_key(&code, |route| route.code).ok()?;
+    ROUTES.get(at).copied()
+}

@@ -1,0 +1,163 @@
+//! One remoting request on its way through a handler, and how it is answered or refused.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use gantry_protocols::outbox::Outbox;
+use gantry_protocols::remoting::ext_writer::ExtWriter;
+use gantry_protocols::remoting::headers::{CustomHeader, HeaderError};
+use gantry_protocols::remoting::{Codec, Head, HeaderView, ResponseCode};
+use serde::Serialize;
+
+use crate::broker::Broker;
+use crate::broker::append::StagedSend;
+use crate::broker::mailbox::{Mailbox, Signal, Token};
+use crate::semantics::Millis;
+
+/// A refusal: the code a client acts on and the remark a person reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: ResponseCode,
+    pub(crate) remark: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
+        Self { code, remark: remark.into() }
+    }
+}
+
+impl From<HeaderError> for Refusal {
+    /// Stock answers SYSTEM_ERROR when a field is missing; the connection stays.
+    fn from(error: HeaderError) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
+    }
+}
+
+/// How a handler left its request.
+pub(crate) enum Answer {
+    /// The answer stands in the output (or none is wanted).
+    Done,
+    /// A send that waits in the submission for the append of this read.
+    Staged(StagedSend),
+    /// It waits; the session calls it again.
+    Parked(Box<dyn Waiting>),
+}
+
+/// A request that waits; its answer may leave in any order.
+pub(crate) trait Waiting: Send {
+    /// Tries to answer; true when it did. `signal` is the news for this request, if that is why it is called.
+    fn resume(&mut self, reply: &mut Reply<'_>, signal: Option<Signal>) -> bool;
+
+    /// Whether it waits for a flush or a state file, and so wants to be called at every wake-up.
+    fn polls(&self) -> bool {
+        false
+    }
+
+    /// The connection is gone: call off what was registered.
+    fn abandon(&mut self, broker: &Broker) {
+        let _ = broker;
+    }
+}
+
+/// What an answer repeats of its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplyTo {
+    pub(crate) codec: Codec,
+    pub(crate) opaque: i32,
+    pub(crate) oneway: bool,
+    pub(crate) token: Token,
+}
+
+/// Everything an answer needs.
+pub(crate) struct Reply<'s> {
+    pub(crate) broker: &'s Arc<Broker>,
+    pub(crate) mailbox: &'s Arc<Mailbox>,
+    pub(crate) waker: &'s Waker,
+    pub(crate) now: Millis,
+    pub(crate) to: ReplyTo,
+    pub(crate) out: &'s mut Outbox,
+}
+
+impl Reply<'_> {
+    /// Writes an answer: code, remark, named fields, and the body's segments by reference.
+    pub(crate) fn write(
+        &mut self,
+        code: ResponseCode,
+        remark: Option<&str>,
+        body: &mut Vec<Bytes>,
+        fields: impl FnOnce(&mut ExtWriter<'_>),
+    ) {
+        if self.to.oneway {
+            body.clear();
+            return;
+        }
+        let body_len = body.iter().map(Bytes::len).sum();
+        let head = Head::response(code, self.to.opaque, remark);
+        match head.write(self.to.codec, body_len, self.out.head(), fields) {
+            Ok(()) => body.drain(..).for_each(|segment| self.out.push(segment)),
+            Err(error) => tracing::error!(%error, code = code.0, "an answer does not fit its frame"),
+        }
+    }
+
+    /// Success with the fields of `header` and no body.
+    pub(crate) fn header<'h>(&mut self, header: &impl CustomHeader<'h>) {
+        self.write(ResponseCode::SUCCESS, None, &mut Vec::new(), |ext| header.write(ext));
+    }
+
+    /// A refusal with its remark.
+    pub(crate) fn refuse(&mut self, refusal: &Refusal) {
+        self.write(refusal.code, Some(&refusal.remark), &mut Vec::new(), |_| {});
+    }
+}
+
+/// A request and its [`Reply`].
+pub(crate) struct Call<'s> {
+    pub(crate) reply: Reply<'s>,
+    pub(crate) view: &'s HeaderView<'s>,
+    pub(crate) body: Bytes,
+    /// Whether the connection may hold one more request; above its bound, long polls are answered at once.
+    pub(crate) may_hold: bool,
+    pub(crate) submission: &'s mut crate::broker::append::Submission,
+}
+
+impl<'s> Call<'s> {
+    /// The broker whose verbs handlers call.
+    pub(crate) fn broker(&self) -> &'s Arc<Broker> {
+        self.reply.broker
+    }
+
+    /// The request's named fields.
+    pub(crate) fn header<H: CustomHeader<'s>>(&self) -> Result<H, Refusal> {
+        Ok(H::decode(self.view)?)
+    }
+
+    /// Success without fields or body.
+    pub(crate) fn success(&mut self) -> Result<Answer, Refusal> {
+        self.reply.write(ResponseCode::SUCCESS, None, &mut Vec::new(), |_| {});
+        Ok(Answer::Done)
+    }
+
+    /// Success with the fields of `header`.
+    pub(crate) fn answer<'h>(&mut self, header: &impl CustomHeader<'h>) -> Result<Answer, Refusal> {
+        self.reply.header(header);
+        Ok(Answer::Done)
+    }
+
+    /// Success with `body` as JSON.
+    pub(crate) fn answer_json(&mut self, body: &impl Serialize) -> Result<Answer, Refusal> {
+        let text = serde_json::to_vec(body).map_err(|error| {
+            Refusal::new(ResponseCode::SYSTEM_ERROR, format!("the answer has no JSON form: {error}"))
+        })?;
+        self.reply.write(ResponseCode::SUCCESS, None, &mut vec![Bytes::from(text)], |_| {});
+        Ok(Answer::Done)
+    }
+
+    /// The request's JSON body, through the reader that tolerates what fastjson writes.
+    pub(crate) fn json_body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
+        gantry_protocols::remoting::bodies::decode(&self.body).map_err(|error| {
+            Refusal::new(ResponseCode::SYSTEM_ERROR, format!("the body cannot be read: {error}"))
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The one map from the broker's errors to remoting codes. Exhaustive: a new error does not compile without a code.
+//!
+//! Source: RocketMQ 5.3.3 `SendMessageProcessor.handlePutMessageResult`, `PullMessageProcessor`.
+
+use gantry_protocols::remoting::ResponseCode;
+use gantry_store::AppendError;
+
+use super::call::Refusal;
+use crate::broker::DurabilityError;
+use crate::broker::append::SendError;
+use crate::broker::offsets::OffsetError;
+use crate::broker::pull::PullError;
+use crate::broker::read::ReadRefusal;
+
+pub(super) fn send(error: &SendError) -> Refusal {
+    let code = match error {
+        SendError::TopicName { .. } | SendError::QueueId { .. } => ResponseCode::INVALID_PARAMETER,
+        SendError::SystemTopic(_) | SendError::NoPermission(_) => ResponseCode::NO_PERMISSION,
+        SendError::NoTopic(_) => ResponseCode::TOPIC_NOT_EXIST,
+        SendError::EmptyBody => ResponseCode::SYSTEM_ERROR,
+        SendError::BodySize { .. }
+        | SendError::Batch(_)
+        | SendError::ReservedProperty(_)
+        | SendError::NotServed(_)
+        | SendError::Frame(_) => ResponseCode::MESSAGE_ILLEGAL,
+        SendError::NotDurable(_) => ResponseCode::SYSTEM_BUSY,
+        SendError::Queue(_) => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn append(error: &AppendError) -> Refusal {
+    let code = match error {
+        AppendError::TooLarge { .. } => ResponseCode::MESSAGE_ILLEGAL,
+        AppendError::QueueRemoved => ResponseCode::TOPIC_NOT_EXIST,
+        AppendError::DiskFull | AppendError::Closed | AppendError::Poisoned(_) => {
+            ResponseCode::SERVICE_NOT_AVAILABLE
+        }
+        AppendError::Io(_) => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn durability(error: DurabilityError) -> Refusal {
+    let code = match error {
+        DurabilityError::TimedOut => ResponseCode::FLUSH_DISK_TIMEOUT,
+        DurabilityError::StoreFailed => ResponseCode::SERVICE_NOT_AVAILABLE,
+        DurabilityError::StateFile => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn pull(error: &PullError) -> Refusal {
+    let code = match error {
+        PullError::NoTopic(_) => ResponseCode::TOPIC_NOT_EXIST,
+        PullError::NotReadable(_) | PullError::NoPermission(_) | PullError::Held { .. } => {
+            ResponseCode::NO_PERMISSION
+        }
+        PullError::QueueId { .. } => ResponseCode::INVALID_PARAMETER,
+        PullError::Subscription(_) => ResponseCode::SUBSCRIPTION_PARSE_FAILED,
+        PullError::FilterKind(_) => ResponseCode::SYSTEM_ERROR,
+        PullError::NoSubscription(_) => ResponseCode::SUBSCRIPTION_NOT_EXIST,
+        PullError::OldSubscription => ResponseCode::SUBSCRIPTION_NOT_LATEST,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn commit(error: &OffsetError) -> Refusal {
+    let code = match error {
+        OffsetError::UnknownTopic(_) => ResponseCode::TOPIC_NOT_EXIST,
+        OffsetError::Rule(_) | OffsetError::UnknownPartition { .. } => ResponseCode::INVALID_PARAMETER,
+        OffsetError::Journal(_) => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn read(error: &ReadRefusal) -> Refusal {
+    let code = match error {
+        ReadRefusal::UnknownPartition => ResponseCode::TOPIC_NOT_EXIST,
+        ReadRefusal::NotReadable => ResponseCode::NO_PERMISSION,
+        ReadRefusal::OutOfRange { .. } => ResponseCode::PULL_OFFSET_MOVED,
+        ReadRefusal::FencedEpoch { .. }
+        | ReadRefusal::UnknownEpoch { .. }
+        | ReadRefusal::Store(_)
+        | ReadRefusal::Queue(_)
+        | ReadRefusal::Convert { .. } => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}

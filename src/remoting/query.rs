@@ -1,0 +1,55 @@
+//! Looking messages up: QUERY_MESSAGE (12) by key, VIEW_MESSAGE_BY_ID (33) by commit offset.
+//!
+//! A single record inside a Kafka batch has an address of its own, which is answered like any other.
+//! Source: RocketMQ 5.3.3 `broker/processor/QueryMessageProcessor.java`.
+
+use gantry_protocols::remoting::headers::CustomHeader;
+use gantry_protocols::remoting::headers::query::{
+    QueryMessageRequest, QueryMessageResponse, ViewMessageRequest,
+};
+use gantry_protocols::remoting::{RequestCode, ResponseCode};
+
+use super::call::{Answer, Call, Refusal};
+use super::{Lane, Route, errors};
+use crate::broker::query::KeyQuery;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::new(RequestCode::QUERY_MESSAGE, Lane::Admin, query),
+    Route::new(RequestCode::VIEW_MESSAGE_BY_ID, Lane::Admin, view),
+];
+
+fn query(call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let request: QueryMessageRequest<'_> = call.header()?;
+    let query = KeyQuery {
+        topic: &request.topic,
+        key: &request.key,
+        max: usize::try_from(request.max_num).unwrap_or(0),
+        begin: request.begin_timestamp,
+        end: request.end_timestamp,
+        unique_key: request.unique_key_query.unwrap_or(false),
+    };
+    let mut found = call.broker().query_messages(&query).map_err(|error| errors::read(&error))?;
+    if found.frames.is_empty() {
+        return Err(Refusal::new(
+            ResponseCode::QUERY_NOT_FOUND,
+            "can not find message, maybe time range not correct",
+        ));
+    }
+    let header = QueryMessageResponse {
+        index_last_update_timestamp: found.index_timestamp,
+        index_last_update_phyoffset: found.index_commit_offset,
+    };
+    call.reply.write(ResponseCode::SUCCESS, None, &mut found.frames, |ext| header.write(ext));
+    Ok(Answer::Done)
+}
+
+fn view(call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let request: ViewMessageRequest<'_> = call.header()?;
+    let frame = call.broker().view_message(request.offset).map_err(|error| errors::read(&error))?;
+    let frame = frame.ok_or_else(|| {
+        let remark = format!("can not find message by the offset, {}", request.offset);
+        Refusal::new(ResponseCode::SYSTEM_ERROR, remark)
+    })?;
+    call.reply.write(ResponseCode::SUCCESS, None, &mut vec![frame], |_| {});
+    Ok(Answer::Done)
+}
