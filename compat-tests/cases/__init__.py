@@ -1,0 +1,1 @@
+"""Cases against a running broker; each file registers its own with `lib.lab.case`."""

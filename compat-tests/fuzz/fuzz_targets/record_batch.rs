@@ -1,0 +1,4 @@
+//! Fuzzes `targets::record_batch`, which says what is read and what has to hold.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| gantry_compat_tests::targets::record_batch(input));
