@@ -1,7 +1,7 @@
 //! Compression codecs of both dialects behind one output cap.
 //!
-//! Used for Kafka batches (gzip, snappy, lz4, zstd) and RocketMQ bodies (zlib, lz4, zstd). Every decoder streams: it
-//! stops one byte after the cap, whatever the input claims, so a few kilobytes cannot become a gigabyte.
+//! Used for Kafka batches (gzip, snappy, lz4, zstd) and RocketMQ bodies (zlib, lz4, zstd). No decoder reserves more
+//! than the cap or writes beyond it, whatever the input claims, so a few kilobytes cannot become a gigabyte.
 //! Not here: which codec a batch or message names; that is `kafka::batch` and the message's flags.
 //!
 //! Snappy is written in xerial framing as the Java clients do: 16 bytes of head, then blocks of a 4-byte big-endian
@@ -77,12 +77,9 @@ fn decompress_some(
         Format::Zlib => drain(flate2::bufread::ZlibDecoder::new(&mut input), format, cap, out)?,
         Format::Snappy => return snappy(input, cap, out),
         Format::Lz4 => return lz4_frame(input, cap, out),
-        Format::Zstd => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(&mut input).map_err(|_| malformed)?;
-            drain(decoder, format, cap, out)?;
-        }
+        Format::Zstd => return zstd_frames(input, cap, out),
     }
-    // The zlib decoder stops at the end of its stream; for the others this holds by their nature.
+    // The zlib decoder stops at the end of its stream; gzip reads members to the end of the input.
     if format == Format::Zlib && !input.is_empty() { Err(malformed) } else { Ok(()) }
 }
 
@@ -101,6 +98,25 @@ fn lz4_frame(input: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), Decompre
         return Err(DecompressError::Malformed(Format::Lz4));
     }
     drain(lz4_flex::frame::FrameDecoder::new(input), Format::Lz4, cap, out)
+}
+
+/// `ZSTD_error_dstSize_tooSmall` (70), as the library returns it; its error codes are stable.
+const ZSTD_OUTPUT_TOO_SMALL: usize = 70_usize.wrapping_neg();
+
+/// Zstandard frames, straight into the output. The streaming decoder would first reserve the window that a frame's
+/// head names: up to 128 MiB for a dozen bytes. Java's encoder names large windows at high levels even for small
+/// inputs, so they cannot be refused either.
+fn zstd_frames(input: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), DecompressError> {
+    let malformed = DecompressError::Malformed(Format::Zstd);
+    let bound = zstd::zstd_safe::decompress_bound(input).map_err(|_| malformed)?;
+    let bound = usize::try_from(bound).unwrap_or(usize::MAX);
+    let mut plain = Vec::with_capacity(bound.min(cap));
+    match zstd::zstd_safe::decompress(&mut plain, input) {
+        Ok(_) => out.extend_from_slice(&plain),
+        Err(ZSTD_OUTPUT_TOO_SMALL) if bound > cap => return Err(DecompressError::TooLarge { cap }),
+        Err(_) => return Err(malformed),
+    }
+    Ok(())
 }
 
 /// `0x184D2204`, little-endian.
@@ -308,6 +324,20 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(decompress(Format::Zstd, &bomb, cap, &mut out), Err(DecompressError::TooLarge { cap }));
         assert!(out.capacity() <= 4 * cap, "{} bytes reserved", out.capacity());
+    }
+
+    #[test]
+    fn small_inputs_in_large_zstd_windows_are_read() {
+        let mut whole = Vec::new();
+        let mut encoder = zstd::stream::write::Encoder::new(&mut whole, 1).unwrap();
+        encoder.window_log(27).unwrap();
+        encoder.write_all(b"payload").unwrap();
+        encoder.flush().unwrap();
+        encoder.write_all(b" and more").unwrap();
+        encoder.finish().unwrap();
+        assert_eq!(whole[5], (27 - 10) << 3, "the head names a window of 128 MiB");
+        assert_eq!(unpacked(Format::Zstd, &whole, 16).unwrap(), b"payload and more");
+        assert_eq!(unpacked(Format::Zstd, &whole, 15), Err(DecompressError::TooLarge { cap: 15 }));
     }
 
     #[test]
