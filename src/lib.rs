@@ -16,6 +16,7 @@ pub mod broker;
 pub mod kafka;
 pub mod namesrv;
 pub mod remoting;
+mod requests;
 
 pub mod config;
 pub mod limits;

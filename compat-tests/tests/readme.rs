@@ -43,8 +43,8 @@ fn request_codes(codes: impl Iterator<Item = RequestCode>) -> String {
 fn tables() -> [(&'static str, String); 3] {
     [
         ("kafka-keys", kafka_keys()),
-        ("remoting-codes", request_codes(gantry::remoting::routes().iter().map(|route| route.code))),
-        ("namesrv-codes", request_codes(gantry::namesrv::routes().iter().map(|route| route.code))),
+        ("remoting-codes", request_codes(gantry::remoting::routes().map(|(code, _)| code))),
+        ("namesrv-codes", request_codes(gantry::namesrv::routes().map(|(code, _)| code))),
     ]
 }
 

@@ -5,43 +5,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gantry_protocols::outbox::Outbox;
-use gantry_protocols::remoting::bodies::{self, BodyError};
+use gantry_protocols::remoting::bodies;
 use gantry_protocols::remoting::ext_writer::ExtWriter;
-use gantry_protocols::remoting::headers::{CustomHeader, HeaderError};
+use gantry_protocols::remoting::headers::CustomHeader;
 use gantry_protocols::remoting::{Codec, Head, HeaderView, ResponseCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::kv_keeper::Version;
 use super::name_server::NameServer;
+pub(super) use crate::requests::Refusal;
 use crate::semantics::Millis;
 use crate::semantics::routes::ConnectionId;
-
-/// A refusal: the code a client acts on and the remark a person reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) code: ResponseCode,
-    pub(super) remark: String,
-}
-
-impl Refusal {
-    pub(super) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
-        Self { code, remark: remark.into() }
-    }
-}
-
-impl From<HeaderError> for Refusal {
-    /// Stock answers SYSTEM_ERROR when a field is missing; the connection stays.
-    fn from(error: HeaderError) -> Self {
-        Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
-    }
-}
-
-impl From<BodyError> for Refusal {
-    fn from(error: BodyError) -> Self {
-        Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
-    }
-}
 
 /// How a handler left its request.
 pub(super) enum Answer {

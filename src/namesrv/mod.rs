@@ -29,6 +29,8 @@ pub use local::{LocalBroker, LocalIdentity};
 pub use name_server::{NameServer, NameServerConfig, RegistrationError};
 pub use session::{Session, SessionError};
 
+use crate::requests::{self, Table};
+
 /// Which queue a request stands in when the name server is busy; a client never waits behind a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -40,37 +42,14 @@ pub enum Lane {
     Admin,
 }
 
-/// One request code: in which lane, by which function.
-pub struct Route {
-    /// The code.
-    pub code: RequestCode,
-    /// Admission lane.
-    pub lane: Lane,
-    run: Handler,
-}
-
+type Route = requests::Route<Lane, Handler>;
 type Handler = fn(&mut Call<'_>) -> Result<Answer, Refusal>;
 
-impl Route {
-    const fn new(code: RequestCode, lane: Lane, run: Handler) -> Self {
-        Self { code, lane, run }
-    }
-}
-
-/// Every row, ascending by code.
-static ROUTES: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
-    let families = [cluster::ROUTES, kv::ROUTES, perm::ROUTES, register::ROUTES, route::ROUTES];
-    let mut rows: Vec<_> = families.into_iter().flatten().collect();
-    rows.sort_unstable_by_key(|route| route.code);
-    rows
+static ROUTES: LazyLock<Table<Lane, Handler>> = LazyLock::new(|| {
+    Table::new(&[cluster::ROUTES, kv::ROUTES, perm::ROUTES, register::ROUTES, route::ROUTES])
 });
 
 /// What this name server serves, ascending by code.
-pub fn routes() -> &'static [&'static Route] {
-    &ROUTES
-}
-
-fn route(code: RequestCode) -> Option<&'static Route> {
-    let at = ROUTES.binary_search_by_key(&code, |route| route.code).ok()?;
-    ROUTES.get(at).copied()
+pub fn routes() -> impl Iterator<Item = (RequestCode, Lane)> {
+    ROUTES.rows()
 }

@@ -11,13 +11,13 @@ use gantry_protocols::outbox::Outbox;
 use gantry_protocols::remoting::foreign;
 use gantry_protocols::remoting::frame::{Frame, FrameError};
 use gantry_protocols::remoting::header::HeaderDecodeError;
-use gantry_protocols::remoting::{HeaderView, RequestCode, ResponseCode};
+use gantry_protocols::remoting::{HeaderView, ResponseCode};
 use tracing::debug;
 
+use super::ROUTES;
 use super::call::{Answer, Call, Refusal, ReplyTo};
 use super::kv_keeper::Version;
 use super::name_server::NameServer;
-use super::route;
 use crate::limits;
 use crate::semantics::routes::ConnectionId;
 
@@ -124,9 +124,9 @@ impl Session {
             to,
             out: &mut *out,
         };
-        let answer = match route(code) {
-            Some(route) => (route.run)(&mut call),
-            None => Err(unsupported(code)),
+        let answer = match ROUTES.find(code) {
+            Some(run) => run(&mut call),
+            None => Err(Refusal::unsupported(code)),
         };
         match answer {
             Ok(Answer::Done) => {}
@@ -138,10 +138,4 @@ impl Session {
         }
         Ok(())
     }
-}
-
-fn unsupported(code: RequestCode) -> Refusal {
-    let name = code.name().map(|name| format!(" ({name})")).unwrap_or_default();
-    let remark = format!(" request type {} not supported{name}", code.0);
-    Refusal::new(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, remark)
 }

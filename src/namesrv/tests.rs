@@ -388,8 +388,9 @@ fn key_value_configuration_survives_a_restart() {
 
 #[test]
 fn every_code_stands_once_and_has_a_name() {
-    for pair in routes().windows(2) {
-        assert!(pair[0].code < pair[1].code, "{} twice", pair[0].code);
+    let codes: Vec<_> = routes().map(|(code, _)| code).collect();
+    for pair in codes.windows(2) {
+        assert!(pair[0] < pair[1], "{} twice", pair[0]);
     }
-    assert!(routes().iter().all(|route| route.code.name().is_some()));
+    assert!(codes.iter().all(|code| code.name().is_some()));
 }

@@ -6,34 +6,15 @@ use std::task::Waker;
 use bytes::Bytes;
 use gantry_protocols::outbox::Outbox;
 use gantry_protocols::remoting::ext_writer::ExtWriter;
-use gantry_protocols::remoting::headers::{CustomHeader, HeaderError};
+use gantry_protocols::remoting::headers::CustomHeader;
 use gantry_protocols::remoting::{Codec, Head, HeaderView, ResponseCode};
 use serde::Serialize;
 
 use crate::broker::Broker;
 use crate::broker::append::StagedSend;
 use crate::broker::mailbox::{Mailbox, Signal, Token};
+pub(crate) use crate::requests::Refusal;
 use crate::semantics::Millis;
-
-/// A refusal: the code a client acts on and the remark a person reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: ResponseCode,
-    pub(crate) remark: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(code: ResponseCode, remark: impl Into<String>) -> Self {
-        Self { code, remark: remark.into() }
-    }
-}
-
-impl From<HeaderError> for Refusal {
-    /// Stock answers SYSTEM_ERROR when a field is missing; the connection stays.
-    fn from(error: HeaderError) -> Self {
-        Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
-    }
-}
 
 /// How a handler left its request.
 pub(crate) enum Answer {

@@ -18,6 +18,8 @@ use call::{Answer, Call, Refusal};
 use gantry_protocols::remoting::RequestCode;
 pub(crate) use session::Session;
 
+use crate::requests::{self, Table};
+
 /// Which queue a request stands in when the broker is busy; an admin listing never delays a send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -31,39 +33,16 @@ pub enum Lane {
     Admin,
 }
 
-/// One request code: in which lane, by which function.
-pub struct Route {
-    /// The code.
-    pub code: RequestCode,
-    /// Admission lane.
-    pub lane: Lane,
-    run: Handler,
-}
-
+type Route = requests::Route<Lane, Handler>;
 type Handler = fn(&mut Call<'_>) -> Result<Answer, Refusal>;
 
-impl Route {
-    const fn new(code: RequestCode, lane: Lane, run: Handler) -> Self {
-        Self { code, lane, run }
-    }
-}
-
-/// Every row, ascending by code.
-static ROUTES: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
-    let families = [client::ROUTES, offset::ROUTES, pull::ROUTES, query::ROUTES, send::ROUTES];
-    let mut rows: Vec<_> = families.into_iter().flatten().collect();
-    rows.sort_unstable_by_key(|route| route.code);
-    rows
+static ROUTES: LazyLock<Table<Lane, Handler>> = LazyLock::new(|| {
+    Table::new(&[client::ROUTES, offset::ROUTES, pull::ROUTES, query::ROUTES, send::ROUTES])
 });
 
 /// What this broker serves, ascending by code.
-pub fn routes() -> &'static [&'static Route] {
-    &ROUTES
-}
-
-fn route(code: RequestCode) -> Option<&'static Route> {
-    let at = ROUTES.binary_search_by_key(&code, |route| route.code).ok()?;
-    ROUTES.get(at).copied()
+pub fn routes() -> impl Iterator<Item = (RequestCode, Lane)> {
+    ROUTES.rows()
 }
 
 #[cfg(test)]
@@ -72,9 +51,10 @@ mod tests {
 
     #[test]
     fn every_code_stands_once_and_has_a_name() {
-        for pair in routes().windows(2) {
-            assert!(pair[0].code < pair[1].code, "{} twice", pair[0].code);
+        let codes: Vec<_> = routes().map(|(code, _)| code).collect();
+        for pair in codes.windows(2) {
+            assert!(pair[0] < pair[1], "{} twice", pair[0]);
         }
-        assert!(routes().iter().all(|route| route.code.name().is_some()));
+        assert!(codes.iter().all(|code| code.name().is_some()));
     }
 }

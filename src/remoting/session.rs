@@ -14,11 +14,11 @@ use gantry_protocols::remoting::frame::{Frame, FrameError};
 use gantry_protocols::remoting::header::{HeadEncodeError, HeaderDecodeError};
 use gantry_protocols::remoting::headers::CustomHeader;
 use gantry_protocols::remoting::headers::client::NotifyConsumerIdsChangedRequest;
-use gantry_protocols::remoting::{Codec, Flag, Head, HeaderView, RequestCode, ResponseCode};
+use gantry_protocols::remoting::{Codec, Flag, Head, HeaderView, RequestCode};
 use tracing::debug;
 
 use super::call::{Answer, Call, Refusal, Reply, ReplyTo, Waiting};
-use super::{route, send};
+use super::{ROUTES, send};
 use crate::broker::Broker;
 use crate::broker::append::{StagedSend, Submission};
 use crate::broker::mailbox::{Mailbox, Signal, Token};
@@ -154,9 +154,9 @@ impl Session {
             may_hold,
             submission: &mut self.submission,
         };
-        let answer = match route(code) {
-            Some(route) => (route.run)(&mut call),
-            None => Err(unsupported(code)),
+        let answer = match ROUTES.find(code) {
+            Some(run) => run(&mut call),
+            None => Err(Refusal::unsupported(code)),
         };
         match answer {
             Ok(Answer::Done) => {}
@@ -226,10 +226,4 @@ impl Session {
         head.write(self.codec, 0, out.head(), |ext| header.write(ext))?;
         Ok(())
     }
-}
-
-fn unsupported(code: RequestCode) -> Refusal {
-    let name = code.name().map(|name| format!(" ({name})")).unwrap_or_default();
-    let remark = format!(" request type {} not supported{name}", code.0);
-    Refusal::new(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, remark)
 }
