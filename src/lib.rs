@@ -2,7 +2,7 @@
 //!
 //! In reading order: what messages and groups mean ([`semantics`], [`filter`]), how the two dialects share one
 //! log ([`mapping`]), the joint that owns the store ([`broker`]), the dialects ([`remoting`], [`kafka`],
-//! [`namesrv`]), sockets and life cycle ([`server`]), the command line ([`cli`]).
+//! [`namesrv`]), requests that we send ([`peer`]), sockets and life cycle ([`server`]), the command line ([`cli`]).
 #![forbid(unsafe_code)]
 
 pub mod semantics;
@@ -17,6 +17,8 @@ pub mod kafka;
 pub mod namesrv;
 pub mod remoting;
 mod requests;
+
+pub mod peer;
 
 pub mod config;
 pub mod limits;

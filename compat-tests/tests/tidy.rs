@@ -103,6 +103,11 @@ const ARROWS: &[(&str, &[&str], &str)] = &[
         "handlers call broker verbs",
     ),
     (
+        "src/peer.rs",
+        &["tokio", "crate::broker", "crate::server"],
+        "a peer blocks and knows no broker of ours",
+    ),
+    (
         "protocols/src/",
         &["std::fs", "std::net::Tcp", "tokio", "SystemTime"],
         "no I/O and no clock in protocols",
