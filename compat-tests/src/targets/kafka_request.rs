@@ -3,6 +3,10 @@
 //! The input is also read as a bare body, its first two bytes choosing key and version, so that a fuzzer reaches
 //! every shape without keeping a frame's length right.
 
+#[macro_use]
+#[path = "../../../protocols/tests/kafka_requests/table.rs"]
+mod table;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use gantry_protocols::kafka::codec::decode_request;
 use gantry_protocols::kafka::frame::{
@@ -103,30 +107,4 @@ macro_rules! requests {
     };
 }
 
-requests! {
-    Produce: ProduceRequest, Fetch: FetchRequest, ListOffsets: ListOffsetsRequest, Metadata: MetadataRequest,
-    OffsetCommit: OffsetCommitRequest, OffsetFetch: OffsetFetchRequest, FindCoordinator: FindCoordinatorRequest,
-    JoinGroup: JoinGroupRequest, Heartbeat: HeartbeatRequest, LeaveGroup: LeaveGroupRequest,
-    SyncGroup: SyncGroupRequest, DescribeGroups: DescribeGroupsRequest, ListGroups: ListGroupsRequest,
-    SaslHandshake: SaslHandshakeRequest, ApiVersions: ApiVersionsRequest, CreateTopics: CreateTopicsRequest,
-    DeleteTopics: DeleteTopicsRequest, DeleteRecords: DeleteRecordsRequest, InitProducerId: InitProducerIdRequest,
-    OffsetForLeaderEpoch: OffsetForLeaderEpochRequest, AddPartitionsToTxn: AddPartitionsToTxnRequest,
-    AddOffsetsToTxn: AddOffsetsToTxnRequest, EndTxn: EndTxnRequest, WriteTxnMarkers: WriteTxnMarkersRequest,
-    TxnOffsetCommit: TxnOffsetCommitRequest, DescribeAcls: DescribeAclsRequest, CreateAcls: CreateAclsRequest,
-    DeleteAcls: DeleteAclsRequest, DescribeConfigs: DescribeConfigsRequest, AlterConfigs: AlterConfigsRequest,
-    DescribeLogDirs: DescribeLogDirsRequest, SaslAuthenticate: SaslAuthenticateRequest,
-    CreatePartitions: CreatePartitionsRequest, DeleteGroups: DeleteGroupsRequest, ElectLeaders: ElectLeadersRequest,
-    IncrementalAlterConfigs: IncrementalAlterConfigsRequest,
-    AlterPartitionReassignments: AlterPartitionReassignmentsRequest,
-    ListPartitionReassignments: ListPartitionReassignmentsRequest, OffsetDelete: OffsetDeleteRequest,
-    DescribeClientQuotas: DescribeClientQuotasRequest, AlterClientQuotas: AlterClientQuotasRequest,
-    DescribeUserScramCredentials: DescribeUserScramCredentialsRequest,
-    AlterUserScramCredentials: AlterUserScramCredentialsRequest, DescribeQuorum: DescribeQuorumRequest,
-    UpdateFeatures: UpdateFeaturesRequest, DescribeCluster: DescribeClusterRequest,
-    DescribeProducers: DescribeProducersRequest, DescribeTransactions: DescribeTransactionsRequest,
-    ListTransactions: ListTransactionsRequest, ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest,
-    ConsumerGroupDescribe: ConsumerGroupDescribeRequest, ListConfigResources: ListConfigResourcesRequest,
-    DescribeTopicPartitions: DescribeTopicPartitionsRequest, ShareGroupHeartbeat: ShareGroupHeartbeatRequest,
-    ShareGroupDescribe: ShareGroupDescribeRequest, ShareFetch: ShareFetchRequest,
-    ShareAcknowledge: ShareAcknowledgeRequest,
-}
+for_each_request!(requests);

@@ -1,5 +1,8 @@
 //! The request types of the `kafka-protocol` crate, reached by API key.
 
+#[macro_use]
+mod table;
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable};
@@ -30,30 +33,4 @@ macro_rules! requests {
     };
 }
 
-requests! {
-    Produce: ProduceRequest, Fetch: FetchRequest, ListOffsets: ListOffsetsRequest, Metadata: MetadataRequest,
-    OffsetCommit: OffsetCommitRequest, OffsetFetch: OffsetFetchRequest, FindCoordinator: FindCoordinatorRequest,
-    JoinGroup: JoinGroupRequest, Heartbeat: HeartbeatRequest, LeaveGroup: LeaveGroupRequest,
-    SyncGroup: SyncGroupRequest, DescribeGroups: DescribeGroupsRequest, ListGroups: ListGroupsRequest,
-    SaslHandshake: SaslHandshakeRequest, ApiVersions: ApiVersionsRequest, CreateTopics: CreateTopicsRequest,
-    DeleteTopics: DeleteTopicsRequest, DeleteRecords: DeleteRecordsRequest, InitProducerId: InitProducerIdRequest,
-    OffsetForLeaderEpoch: OffsetForLeaderEpochRequest, AddPartitionsToTxn: AddPartitionsToTxnRequest,
-    AddOffsetsToTxn: AddOffsetsToTxnRequest, EndTxn: EndTxnRequest, WriteTxnMarkers: WriteTxnMarkersRequest,
-    TxnOffsetCommit: TxnOffsetCommitRequest, DescribeAcls: DescribeAclsRequest, CreateAcls: CreateAclsRequest,
-    DeleteAcls: DeleteAclsRequest, DescribeConfigs: DescribeConfigsRequest, AlterConfigs: AlterConfigsRequest,
-    DescribeLogDirs: DescribeLogDirsRequest, SaslAuthenticate: SaslAuthenticateRequest,
-    CreatePartitions: CreatePartitionsRequest, DeleteGroups: DeleteGroupsRequest, ElectLeaders: ElectLeadersRequest,
-    IncrementalAlterConfigs: IncrementalAlterConfigsRequest,
-    AlterPartitionReassignments: AlterPartitionReassignmentsRequest,
-    ListPartitionReassignments: ListPartitionReassignmentsRequest, OffsetDelete: OffsetDeleteRequest,
-    DescribeClientQuotas: DescribeClientQuotasRequest, AlterClientQuotas: AlterClientQuotasRequest,
-    DescribeUserScramCredentials: DescribeUserScramCredentialsRequest,
-    AlterUserScramCredentials: AlterUserScramCredentialsRequest, DescribeQuorum: DescribeQuorumRequest,
-    UpdateFeatures: UpdateFeaturesRequest, DescribeCluster: DescribeClusterRequest,
-    DescribeProducers: DescribeProducersRequest, DescribeTransactions: DescribeTransactionsRequest,
-    ListTransactions: ListTransactionsRequest, ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest,
-    ConsumerGroupDescribe: ConsumerGroupDescribeRequest, ListConfigResources: ListConfigResourcesRequest,
-    DescribeTopicPartitions: DescribeTopicPartitionsRequest, ShareGroupHeartbeat: ShareGroupHeartbeatRequest,
-    ShareGroupDescribe: ShareGroupDescribeRequest, ShareFetch: ShareFetchRequest,
-    ShareAcknowledge: ShareAcknowledgeRequest,
-}
+for_each_request!(requests);

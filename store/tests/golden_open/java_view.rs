@@ -1,12 +1,13 @@
 //! A store beside what `expected.json` says Java sees in the same directory: the differences, by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use gantry_store::format::frame::MAGIC_V1;
 use gantry_store::format::{FrameView, QueueOffset, message_id, properties};
 use gantry_store::{Boundary, Queue, QueueKind, ReadLimits, ReadStatus, Store, Unit};
 use serde_json::{Value, json};
+
+use crate::frames::{described, wanted};
 
 /// `getMessage` of a Java broker: at most 32 messages of 256 KiB together.
 const JAVA_MESSAGES: i64 = 32;
@@ -48,44 +49,12 @@ fn frames(store: &Store, java: &[Value]) -> bool {
     let marks = store.watermarks();
     let end = store.visit(marks.min, &mut |frame| {
         assert_eq!(store.frame_at(frame.commit_offset()).unwrap(), frame.bytes());
-        let fields = fields(frame);
-        let fields = fields.as_object().unwrap();
-        let java = java.get(seen).unwrap_or(&Value::Null);
-        equal &= fields.iter().all(|(name, value)| java.get(name).unwrap_or(&Value::Null) == value);
+        equal &= java.get(seen).is_some_and(|java| described(frame) == wanted(java));
         seen += 1;
         ControlFlow::Continue(())
     });
     assert_eq!(end.unwrap(), marks.written);
     equal && seen == java.len()
-}
-
-/// A frame under the names of expected.json.
-fn fields(frame: &FrameView<'_>) -> Value {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let pairs: BTreeMap<String, String> = properties::properties(frame.properties())
-        .map(|property| (text(property.name), text(property.value)))
-        .collect();
-    let short = (frame.body().len() <= 64)
-        .then(|| frame.body().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    json!({
-        "physicalOffset": frame.commit_offset().0,
-        "storeSize": frame.total_size(),
-        "magic": if frame.magic() == MAGIC_V1 { "V1" } else { "V2" },
-        "topic": frame.topic().unwrap(),
-        "queueId": frame.queue_id(),
-        "queueOffset": frame.queue_offset().0,
-        "bodyCRC": frame.body_crc(),
-        "flag": frame.flag(),
-        "sysFlag": frame.sys_flag().0,
-        "bornTimestamp": frame.born_timestamp(),
-        "storeTimestamp": frame.store_timestamp(),
-        "reconsumeTimes": frame.reconsume_times(),
-        "preparedTransactionOffset": frame.prepared_transaction_offset(),
-        "offsetMsgId": message_id::encode(frame.store_host(), frame.commit_offset()),
-        "bodyLength": frame.body().len(),
-        "bodyHex": short,
-        "properties": pairs,
-    })
 }
 
 /// Whether a query by key finds what Java finds.

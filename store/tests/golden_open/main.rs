@@ -7,6 +7,8 @@
 mod checked;
 mod differences;
 mod directory;
+#[path = "../golden/frames.rs"]
+mod frames;
 #[expect(dead_code, reason = "what other tests of golden stores use")]
 #[path = "../golden/mod.rs"]
 mod golden;
