@@ -34,10 +34,10 @@ impl<Lane: Copy, Run: Copy> Table<Lane, Run> {
         Self(rows)
     }
 
-    /// The function that answers a code; `None` when the port does not serve it.
-    pub(crate) fn find(&self, code: RequestCode) -> Option<Run> {
+    /// The place of a code among the rows and the function that answers it; `None` when the port does not serve it.
+    pub(crate) fn find(&self, code: RequestCode) -> Option<(usize, Run)> {
         let at = self.0.binary_search_by_key(&code, |route| route.code).ok()?;
-        self.0.get(at).map(|route| route.run)
+        self.0.get(at).map(|route| (at, route.run))
     }
 
     /// What is served, ascending by code, each with its lane.

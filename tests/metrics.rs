@@ -74,10 +74,11 @@ fn a_scrape_holds_every_family_and_shows_a_connection() {
         "gantry_listener_connections{listener=\"kafka\"} 1\n",
         "gantry_build_info{version=",
         "process_resident_memory_bytes ",
-        "rocketmq_messages_in_total{cluster=\"DefaultCluster\",node_type=\"broker\",node_id=\"broker-a\",",
+        "gantry_messages_in_total{cluster=\"DefaultCluster\",node_type=\"broker\",node_id=\"broker-a\",",
         "kafka_server_replicamanager_partitioncount{",
         "gantry_commitlog_written_offset{",
         "gantry_flush_seconds_bucket{",
+        "kafka_network_requestmetrics_requests_total{",
         "# EOF\n",
     ] {
         assert!(text.contains(row), "no {row} in\n{text}");

@@ -18,7 +18,7 @@ use super::read::ReadRefusal;
 use crate::semantics::Dialect;
 
 /// Shards: as many as the cores of the machines this is tuned for.
-const SHARDS: usize = 8;
+pub(super) const SHARDS: usize = 8;
 
 /// Why a request was refused, as coarse as an alert needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +107,18 @@ pub struct Totals {
     pub stored: Flow,
     /// Given to consumers.
     pub read: Flow,
+    /// Stored messages by size, in the order of [`SIZE_BOUNDS`]; messages of one batch count with their mean.
+    pub sizes: [u64; SIZES],
     /// Refused sends (Kafka: produce requests), in the order of [`Reason::ALL`].
     pub sends_refused: [u64; REASONS],
     /// Refused pulls (Kafka: fetches), in the order of [`Reason::ALL`].
     pub reads_refused: [u64; REASONS],
 }
+
+/// Upper bounds of the buckets of message sizes, bytes; one more bucket holds larger ones.
+/// Source: RocketMQ 5.3.3 `broker/metrics/BrokerMetricsManager.java`.
+pub const SIZE_BOUNDS: [u64; 6] = [1 << 10, 4 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20];
+const SIZES: usize = SIZE_BOUNDS.len() + 1;
 
 /// The counters of a broker.
 #[derive(Debug, Default)]
@@ -129,6 +136,7 @@ struct Shard {
 struct Cells {
     stored: FlowCells,
     read: FlowCells,
+    sizes: [AtomicU64; SIZES],
     sends_refused: [AtomicU64; REASONS],
     reads_refused: [AtomicU64; REASONS],
 }
@@ -158,15 +166,15 @@ impl Cells {
     fn add_to(&self, total: &mut Totals) {
         self.stored.add_to(&mut total.stored);
         self.read.add_to(&mut total.read);
-        let both = [
-            (&self.sends_refused, &mut total.sends_refused),
-            (&self.reads_refused, &mut total.reads_refused),
-        ];
-        for (cells, totals) in both {
-            for (cell, total) in cells.iter().zip(totals) {
-                *total += cell.load(Ordering::Relaxed);
-            }
-        }
+        add_all(&self.sizes, &mut total.sizes);
+        add_all(&self.sends_refused, &mut total.sends_refused);
+        add_all(&self.reads_refused, &mut total.reads_refused);
+    }
+}
+
+fn add_all(cells: &[AtomicU64], totals: &mut [u64]) {
+    for (cell, total) in cells.iter().zip(totals) {
+        *total += cell.load(Ordering::Relaxed);
     }
 }
 
@@ -183,7 +191,12 @@ impl Counters {
 
     /// A producer's messages are stored.
     pub(super) fn stored(&self, dialect: Dialect, flow: Flow) {
-        self.cells(dialect).stored.add(flow);
+        let cells = self.cells(dialect);
+        cells.stored.add(flow);
+        let size = flow.bytes / flow.messages.max(1);
+        if let Some(cell) = cells.sizes.get(SIZE_BOUNDS.partition_point(|bound| *bound < size)) {
+            cell.fetch_add(flow.messages, Ordering::Relaxed);
+        }
     }
 
     /// A consumer is given messages.
@@ -218,7 +231,7 @@ impl Counters {
 }
 
 /// Threads are dealt out in turn: the runtime's own come first and get one each.
-fn shard_of_this_thread() -> usize {
+pub(super) fn shard_of_this_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static SHARD: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);

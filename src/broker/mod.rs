@@ -19,6 +19,7 @@ mod producer_files;
 pub mod pull;
 pub mod query;
 pub mod read;
+pub mod requests;
 pub mod settings;
 mod side_json;
 mod start;
@@ -48,6 +49,7 @@ use offsets::Ledger;
 use park::{Interest, Parked, QueueKey, WaitKey};
 use persist::Persist;
 use producer_files::ProducerDesk;
+use requests::Requests;
 pub use settings::{BrokerSettings, Identity, PullSettings};
 pub use start::{OpenBroker, StartError};
 pub use topic::Topic;
@@ -75,6 +77,7 @@ pub struct Broker {
     decoded: Mutex<DecodedCache>,
     unique_ids: UniqueIds,
     counters: Counters,
+    requests: Requests,
     kafka_defaults: EffectiveConfigs,
     /// What the broker adds to the properties of every native message.
     send_properties: Vec<u8>,

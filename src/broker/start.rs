@@ -17,6 +17,7 @@ use super::offsets::OffsetFiles;
 use super::park::Parked;
 use super::persist::{Persist, StateFile, StateFiles};
 use super::producer_files::ProducerDesk;
+use super::requests::Requests;
 use super::side_json::SideJson;
 use super::topic;
 use super::topic_files::TopicFiles;
@@ -98,6 +99,7 @@ impl Broker {
             groups: GroupDesk::new(settings.groups),
             clients: ClientDesk::new(settings.channel_expiry_ms),
             counters: Counters::default(),
+            requests: Requests::default(),
             ledger: Mutex::new(ledger),
             persist: Arc::new(Persist::default()),
             persist_thread: Mutex::new(None),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use gantry_protocols::kafka::codec::{DecodeError, EncodeError, decode_request, encode_response};
@@ -83,6 +84,10 @@ pub(crate) struct Reply<'s> {
 /// The part of a request that its answer repeats.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
+    /// Its row's place in the table of routes.
+    pub(crate) kind: usize,
+    /// When its bytes were there.
+    pub(crate) begun: Instant,
     pub(crate) key: i16,
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,

@@ -97,9 +97,10 @@ pub fn routes() -> &'static [&'static Route] {
     &ROUTES
 }
 
-fn route(key: i16) -> Option<&'static Route> {
+/// The place of a key among the rows, and its row.
+fn route(key: i16) -> Option<(usize, &'static Route)> {
     let at = ROUTES.binary_search_by_key(&key, |route| route.key).ok()?;
-    ROUTES.get(at).copied()
+    ROUTES.get(at).map(|route| (at, *route))
 }
 
 #[cfg(test)]

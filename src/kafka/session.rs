@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use gantry_protocols::kafka::frame::{FrameError, RequestHeader, split_frame};
@@ -19,6 +20,7 @@ use crate::broker::Broker;
 use crate::broker::mailbox::{Mailbox, Signal, Token};
 use crate::broker::produce::ProduceScratch;
 use crate::limits;
+use crate::semantics::Dialect;
 
 /// The state of one connection.
 pub(crate) struct Session {
@@ -27,6 +29,8 @@ pub(crate) struct Session {
     slots: VecDeque<Slot>,
     signals: Vec<Signal>,
     last_token: u32,
+    /// When the request at hand began.
+    begun: Instant,
     waker: Waker,
     scratch: ProduceScratch,
 }
@@ -84,6 +88,7 @@ impl Session {
             slots: VecDeque::new(),
             signals: Vec::new(),
             last_token: 0,
+            begun: Instant::now(),
             waker,
             scratch: ProduceScratch::default(),
         }
@@ -91,6 +96,7 @@ impl Session {
 
     /// Handles every complete frame of `input`.
     pub(crate) fn receive(&mut self, input: &mut BytesMut, out: &mut Outbox) -> Result<(), SessionError> {
+        self.begun = Instant::now();
         while self.reads() && out.len() < limits::OUTPUT_PER_CONNECTION {
             let Some(frame) =
                 split_frame(input, limits::KAFKA_FRAME_SIZE).map_err(|error| named(input, error))?
@@ -142,9 +148,15 @@ impl Session {
         let (header, body) = RequestHeader::decode(frame)?;
         let (key, version) = (header.api_key, header.api_version);
         self.last_token = self.last_token.wrapping_add(1);
-        let head =
-            Head { key, version, correlation_id: header.correlation_id, token: Token(self.last_token) };
-        let route = route(key).ok_or(SessionError::NotServed { key, version })?;
+        let (kind, route) = route(key).ok_or(SessionError::NotServed { key, version })?;
+        let head = Head {
+            kind,
+            begun: self.begun,
+            key,
+            version,
+            correlation_id: header.correlation_id,
+            token: Token(self.last_token),
+        };
         let call_error = |cause| SessionError::Call { api: route.name(), version, cause };
         let mut own = Outbox::default();
         let in_order = self.slots.is_empty();
@@ -170,8 +182,14 @@ impl Session {
             Answer::Done if in_order => {}
             Answer::Silent => {}
             Answer::Done => self.slots.push_back(Slot { head, out: own, waiting: None }),
-            Answer::Parked(waiting) => self.slots.push_back(Slot { head, out: own, waiting: Some(waiting) }),
+            Answer::Parked(waiting) => {
+                self.slots.push_back(Slot { head, out: own, waiting: Some(waiting) });
+                return Ok(());
+            }
         }
+        self.begun = Instant::now();
+        let took = self.begun.duration_since(head.begun);
+        self.broker.answered(Dialect::Kafka, kind, false, took, 1);
         Ok(())
     }
 
@@ -197,12 +215,13 @@ impl Session {
             head: slot.head,
             out: &mut slot.out,
         };
-        let Head { key, version, .. } = slot.head;
-        let name = |key| route(key).map_or("?", |route| route.name());
+        let Head { kind, begun, key, version, .. } = slot.head;
+        let name = |key| route(key).map_or("?", |(_, route)| route.name());
         let progress = waiting.resume(&mut reply, signal);
         if progress.map_err(|cause| SessionError::Call { api: name(key), version, cause })? == Progress::Done
         {
             slot.waiting = None;
+            self.broker.answered(Dialect::Kafka, kind, true, begun.elapsed(), 1);
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ impl Session {
             out: &mut *out,
         };
         let answer = match ROUTES.find(code) {
-            Some(run) => run(&mut call),
+            Some((_, run)) => run(&mut call),
             None => Err(Refusal::unsupported(code)),
         };
         match answer {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Instant;
 
 use bytes::Bytes;
 use gantry_protocols::outbox::Outbox;
@@ -45,6 +46,10 @@ pub(crate) trait Waiting: Send {
 /// What an answer repeats of its request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplyTo {
+    /// Its row's place in the table of routes; `None` when no row has it.
+    pub(crate) kind: Option<u16>,
+    /// When its bytes were there.
+    pub(crate) begun: Instant,
     pub(crate) codec: Codec,
     pub(crate) opaque: i32,
     pub(crate) oneway: bool,

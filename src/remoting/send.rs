@@ -17,6 +17,7 @@ use super::{Lane, Route, errors};
 use crate::broker::append::{Located, NativeSend, SendBody, SendItem, StagedSend, Submission};
 use crate::broker::mailbox::Signal;
 use crate::broker::{Broker, DurabilityError, DurableWait};
+use crate::semantics::Dialect;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::new(RequestCode::SEND_MESSAGE, Lane::Send, send),
@@ -91,6 +92,7 @@ pub(super) fn submit(
         Ok(durability) => durability,
         Err(error) => {
             let refusal = errors::append(&error);
+            count(reply.broker, &staged, false);
             for (to, _) in staged {
                 reply.to = to;
                 reply.refuse(&refusal);
@@ -102,18 +104,31 @@ pub(super) fn submit(
     let answers = staged.into_iter().map(|(to, staged)| (to, submission.locate(staged)));
     let answers: Vec<_> = answers.collect();
     submission.clear();
-    let mut waiting = Sends { answers, wait: DurableWait::new(durability) };
+    let mut waiting = Sends { answers, wait: DurableWait::new(durability), waited: false };
     if waiting.resume(reply, None) { None } else { Some(Box::new(waiting)) }
+}
+
+/// Counts the sends of one append, by kind.
+fn count<T>(broker: &Broker, sends: &[(ReplyTo, T)], waited: bool) {
+    for group in sends.chunk_by(|(one, _), (other, _)| one.kind == other.kind) {
+        if let Some((to, _)) = group.first()
+            && let Some(kind) = to.kind
+        {
+            broker.answered(Dialect::Native, kind.into(), waited, to.begun.elapsed(), group.len() as u64);
+        }
+    }
 }
 
 /// Sends that are written but not as durable as promised.
 struct Sends {
     answers: Vec<(ReplyTo, Located)>,
     wait: DurableWait,
+    waited: bool,
 }
 
 impl Sends {
     fn answer(&mut self, reply: &mut Reply<'_>, code: ResponseCode, remark: Option<&str>) {
+        count(reply.broker, &self.answers, self.waited);
         for (to, located) in self.answers.drain(..) {
             reply.to = to;
             let broker = reply.broker;
@@ -135,7 +150,10 @@ impl Sends {
 impl Waiting for Sends {
     fn resume(&mut self, reply: &mut Reply<'_>, _: Option<Signal>) -> bool {
         match self.wait.poll(reply.broker, reply.mailbox, reply.to.token, reply.now, reply.waker) {
-            Poll::Pending => return false,
+            Poll::Pending => {
+                self.waited = true;
+                return false;
+            }
             Poll::Ready(Ok(())) => self.answer(reply, ResponseCode::SUCCESS, None),
             Poll::Ready(Err(DurabilityError::TimedOut)) => {
                 self.answer(

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use gantry_protocols::outbox::Outbox;
@@ -23,6 +24,7 @@ use crate::broker::Broker;
 use crate::broker::append::{StagedSend, Submission};
 use crate::broker::mailbox::{Mailbox, Signal, Token};
 use crate::limits;
+use crate::semantics::Dialect;
 
 /// The state of one connection.
 pub(crate) struct Session {
@@ -37,6 +39,8 @@ pub(crate) struct Session {
     last_opaque: i32,
     codec: Codec,
     fresh: bool,
+    /// When the request at hand began: one reading of the clock for all sends of a read.
+    begun: Instant,
     waker: Waker,
 }
 
@@ -72,6 +76,7 @@ impl Session {
             last_opaque: 0,
             codec: Codec::Json,
             fresh: true,
+            begun: Instant::now(),
             waker: Waker::noop().clone(),
         }
     }
@@ -84,6 +89,7 @@ impl Session {
             }
             self.fresh = input.len() < 8;
         }
+        self.begun = Instant::now();
         while out.len() < limits::OUTPUT_PER_CONNECTION {
             let Some(frame) = Frame::split(input, limits::REMOTING_FRAME_SIZE)? else { break };
             self.handle(&frame, out)?;
@@ -132,8 +138,16 @@ impl Session {
         }
         self.last_token = self.last_token.wrapping_add(1);
         let token = Token(self.last_token);
-        let to = ReplyTo { codec: frame.codec, opaque: view.opaque, oneway: view.flag.is_oneway(), token };
         let code = view.request_code();
+        let found = ROUTES.find(code);
+        let to = ReplyTo {
+            kind: found.and_then(|(place, _)| u16::try_from(place).ok()),
+            begun: self.begun,
+            codec: frame.codec,
+            opaque: view.opaque,
+            oneway: view.flag.is_oneway(),
+            token,
+        };
         debug!(%code, opaque = view.opaque, "request");
         if !send::is_send(code) {
             self.submit(out);
@@ -154,17 +168,18 @@ impl Session {
             may_hold,
             submission: &mut self.submission,
         };
-        let answer = match ROUTES.find(code) {
-            Some(run) => run(&mut call),
+        let answer = match found {
+            Some((_, run)) => run(&mut call),
             None => Err(Refusal::unsupported(code)),
         };
         match answer {
-            Ok(Answer::Done) => {}
+            Ok(Answer::Done) => self.answered(to, false),
             Ok(Answer::Staged(staged)) => self.staged.push((to, staged)),
             Ok(Answer::Parked(waiting)) => self.park(to, waiting),
             Err(refusal) => {
                 debug!(%code, answer = %refusal.code, remark = %refusal.remark, "refused");
                 call.reply.refuse(&refusal);
+                self.answered(to, false);
             }
         }
         Ok(())
@@ -178,7 +193,8 @@ impl Session {
         let staged = std::mem::take(&mut self.staged);
         let Some((to, _)) = staged.first() else { return };
         self.last_token = self.last_token.wrapping_add(1);
-        let to = ReplyTo { token: Token(self.last_token), ..*to };
+        // Each send of the group is counted by itself.
+        let to = ReplyTo { token: Token(self.last_token), kind: None, ..*to };
         let mut reply = Reply {
             broker: &self.broker,
             mailbox: &self.mailbox,
@@ -215,6 +231,17 @@ impl Session {
                 self.polled.push(token);
             }
             self.parked.insert(token, (to, waiting));
+        } else {
+            self.answered(to, true);
+        }
+    }
+
+    /// Counts a request; the next one of this read begins now.
+    fn answered(&mut self, to: ReplyTo, waited: bool) {
+        self.begun = Instant::now();
+        if let Some(kind) = to.kind {
+            let took = self.begun.duration_since(to.begun);
+            self.broker.answered(Dialect::Native, kind.into(), waited, took, 1);
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod broker;
 mod process;
+mod requests;
 mod rows;
 mod server;
 #[cfg(test)]

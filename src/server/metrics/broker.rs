@@ -7,9 +7,10 @@ use gantry_store::FLUSH_BOUNDS_US;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
+use super::requests;
 use super::rows::{Labels, Rows};
 use crate::broker::Broker;
-use crate::broker::counters::{Flow, Reason, Totals};
+use crate::broker::counters::{Flow, Reason, SIZE_BOUNDS, Totals};
 use crate::broker::gauges::Gauges;
 use crate::limits;
 use crate::semantics::Dialect;
@@ -36,6 +37,7 @@ impl Collector for BrokerMetrics {
         write_traffic(&mut rows, &native, &kafka)?;
         write_refusals(&mut rows, &native, &kafka)?;
         write_kafka_names(&mut rows, &kafka, &gauges)?;
+        requests::write(&mut rows, broker)?;
         write_tables(&mut rows, broker, &gauges)?;
         write_topics(&mut rows, broker)?;
         write_lags(&mut rows, broker)?;
@@ -48,10 +50,15 @@ type Out<'a, 'e, 'l> = &'a mut Rows<'e, 'l>;
 fn write_traffic(rows: Out<'_, '_, '_>, native: &Totals, kafka: &Totals) -> fmt::Result {
     let stored = |pick: fn(&Flow) -> u64| by_dialect(pick(&native.stored), pick(&kafka.stored));
     let read = |pick: fn(&Flow) -> u64| by_dialect(pick(&native.read), pick(&kafka.read));
-    rows.counters("rocketmq_messages_in", "Messages stored", stored(|flow| flow.messages))?;
-    rows.counters("rocketmq_throughput_in", "Bytes of stored bodies", stored(|flow| flow.bytes))?;
-    rows.counters("rocketmq_messages_out", "Messages given to consumers", read(|flow| flow.messages))?;
-    rows.counters("rocketmq_throughput_out", "Bytes given to consumers", read(|flow| flow.bytes))?;
+    rows.counters("gantry_messages_in", "Messages stored", stored(|flow| flow.messages))?;
+    rows.counters("gantry_bytes_in", "Bytes of stored bodies", stored(|flow| flow.bytes))?;
+    rows.counters("gantry_messages_out", "Messages given to consumers", read(|flow| flow.messages))?;
+    rows.counters("gantry_bytes_out", "Bytes given to consumers", read(|flow| flow.bytes))?;
+    let sizes = [(Dialect::Native, native), (Dialect::Kafka, kafka)];
+    let sizes = sizes.map(|(of, totals)| {
+        (vec![dialect(of)], totals.stored.bytes as f64, buckets(&SIZE_BOUNDS, 1.0, &totals.sizes))
+    });
+    rows.histograms("rocketmq_message_size", "Stored messages by size of the body, bytes", sizes)?;
     rows.counters("gantry_sends", "Send requests stored", stored(|flow| flow.requests))?;
     rows.counters("gantry_reads", "Pulls and fetches answered with messages", read(|flow| flow.requests))
 }
@@ -156,7 +163,11 @@ fn write_lags(rows: Out<'_, '_, '_>, broker: &Broker) -> fmt::Result {
 
 fn write_store(rows: Out<'_, '_, '_>, gauges: &Gauges) -> fmt::Result {
     let marks = gauges.watermarks;
-    rows.gauge("rocketmq_storage_size", "Bytes of the CommitLog", marks.written.bytes_since(marks.min))?;
+    rows.gauge(
+        "rocketmq_storage_size_bytes",
+        "Bytes of the CommitLog",
+        marks.written.bytes_since(marks.min),
+    )?;
     let behind = marks.written.bytes_since(marks.flushed);
     rows.gauge("rocketmq_storage_flush_behind_bytes", "Written and not yet synced", behind)?;
     for (mark, value) in [("min", marks.min), ("written", marks.written), ("flushed", marks.flushed)] {
@@ -171,8 +182,12 @@ fn write_store(rows: Out<'_, '_, '_>, gauges: &Gauges) -> fmt::Result {
         rows.gauge("gantry_disk_used_ratio", "Part of the file system that is used, 0 to 1", ratio)?;
     }
     let times = gauges.flush_times;
-    let bounds = FLUSH_BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::MAX]);
-    let buckets: Vec<(f64, u64)> = bounds.zip(times.counts).collect();
-    let sum = times.sum_us as f64 / 1e6;
-    rows.histogram("gantry_flush_seconds", "How long syncs of the CommitLog take", sum, &buckets)
+    let flushes = (Vec::new(), times.sum_us as f64 / 1e6, buckets(&FLUSH_BOUNDS_US, 1e-6, &times.counts));
+    rows.histograms("gantry_flush_seconds", "How long syncs of the CommitLog take", [flushes])
+}
+
+/// Upper bound, in units of `scale`, and count of each bucket; the last one is open.
+fn buckets(bounds: &[u64], scale: f64, counts: &[u64]) -> Vec<(f64, u64)> {
+    let bounds = bounds.iter().map(|bound| *bound as f64 * scale).chain([f64::MAX]);
+    bounds.zip(counts.iter().copied()).collect()
 }

@@ -27,10 +27,24 @@ pub(super) fn write(rows: &mut Rows<'_, '_>) -> fmt::Result {
         rows.gauges("gantry_resident_memory_bytes", "Resident memory by what backs it", kinds)?;
         rows.gauge("process_threads", "Threads of the process", field(&status, "Threads") as i64)?;
     }
+    if let Ok(stat) = fs::read_to_string("/proc/self/stat") {
+        let seconds = cpu_ticks(&stat) as f64 / TICKS_PER_SECOND;
+        rows.counters("process_cpu_seconds", "User and system time of the process", [(Vec::new(), seconds)])?;
+    }
     if let Ok(descriptors) = fs::read_dir("/proc/self/fd") {
         rows.gauge("process_open_fds", "Open file descriptors", descriptors.count() as i64)?;
     }
     Ok(())
+}
+
+/// Linux counts in `USER_HZ`, which is 100 on every architecture that this runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// User and system time: the 14th and 15th field, counted behind the name, which may hold anything.
+fn cpu_ticks(stat: &str) -> u64 {
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = after_name.split_ascii_whitespace().skip(11).take(2);
+    ticks.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
 impl Memory {
@@ -57,5 +71,6 @@ mod tests {
         assert_eq!(Memory::parse(status), memory);
         assert_eq!(field(status, "Threads"), 7);
         assert_eq!(Memory::parse(""), Memory::default());
+        assert_eq!(cpu_ticks("7 (a b) c) S 1 7 7 0 -1 0 1 2 3 4 50 6 7 8"), 56);
     }
 }

@@ -62,19 +62,23 @@ impl<'e, 'l> Rows<'e, 'l> {
         Ok(())
     }
 
-    /// Durations in seconds: upper bound and count of each bucket, the last bound is `f64::MAX`.
-    pub(super) fn histogram(
+    /// How often what took how much, for each of some labels: the sum, and upper bound and count of each bucket;
+    /// the last bound is `f64::MAX`.
+    pub(super) fn histograms<'r>(
         &mut self,
         name: &str,
         help: &str,
-        sum: f64,
-        buckets: &[(f64, u64)],
+        rows: impl IntoIterator<Item = (Labels<'r>, f64, Vec<(f64, u64)>)>,
     ) -> fmt::Result {
-        let count = buckets.iter().map(|(_, count)| count).sum();
+        let common = &self.common;
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        labelled(&mut metric, &self.common, Vec::new(), |row| {
-            row.encode_histogram::<Labels<'_>>(sum, count, buckets, None)
-        })
+        for (own, sum, buckets) in rows {
+            let count = buckets.iter().map(|(_, count)| count).sum();
+            let row =
+                |row: &mut MetricEncoder<'_>| row.encode_histogram::<Labels<'_>>(sum, count, &buckets, None);
+            labelled(&mut metric, common, own, row)?;
+        }
+        Ok(())
     }
 
     /// Facts that are labels; the value is 1.

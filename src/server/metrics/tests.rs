@@ -30,15 +30,15 @@ fn of(name: &str, dialect: &str) -> String {
 fn values_move_with_what_goes_through() {
     let test = TestBroker::open(BrokerSettings::default());
     let before = scrape(&test);
-    assert_eq!(value(&before, &of("rocketmq_messages_in_total", "rocketmq")), 0.0);
+    assert_eq!(value(&before, &of("gantry_messages_in_total", "rocketmq")), 0.0);
     test.create("k");
     test.send("t", b"body", b"").unwrap();
     test.produce("k", &[b"a", b"b"]).unwrap();
     test.produce("missing", &[b"a"]).unwrap_err();
     let written = scrape(&test);
-    assert_eq!(value(&written, &of("rocketmq_messages_in_total", "rocketmq")), 1.0);
-    assert_eq!(value(&written, &of("rocketmq_throughput_in_total", "rocketmq")), 4.0);
-    assert_eq!(value(&written, &of("rocketmq_messages_in_total", "kafka")), 2.0);
+    assert_eq!(value(&written, &of("gantry_messages_in_total", "rocketmq")), 1.0);
+    assert_eq!(value(&written, &of("gantry_bytes_in_total", "rocketmq")), 4.0);
+    assert_eq!(value(&written, &of("gantry_messages_in_total", "kafka")), 2.0);
     assert_eq!(value(&written, "kafka_server_brokertopicmetrics_messagesin_total"), 2.0);
     assert_eq!(value(&written, "kafka_server_brokertopicmetrics_failedproducerequests_total"), 1.0);
     let refused =
