@@ -27,6 +27,9 @@ pub const KAFKA_PARKED_PER_CONNECTION: usize = 64;
 /// this bounds memory only and never stops the reading.
 pub const REMOTING_WAITERS_PER_CONNECTION: usize = 50_000;
 
+/// Queues of all topics in one list of topics to create: four of the largest topics, 4 MiB of slots.
+pub const QUEUES_PER_TOPIC_LIST: i64 = 262_144;
+
 /// Connections of all listeners: below the usual descriptor limit of a service (65,536) with room for files.
 pub const CONNECTIONS: usize = 50_000;
 /// Connections from one address: a proxy or a NAT in front of a whole fleet still fits.

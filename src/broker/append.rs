@@ -415,7 +415,7 @@ impl Broker {
     }
 
     fn pick_queue(&self, topic: &Topic, asked: i32) -> Result<i32, SendError> {
-        let queues = topic.partitions();
+        let queues = topic.config().queues();
         if asked >= queues {
             let topic = topic.name().to_owned();
             return Err(SendError::QueueId { topic, queue_id: asked, queues });

@@ -30,6 +30,7 @@ pub(crate) mod test_broker;
 mod tests;
 mod time_index;
 pub mod topic;
+pub mod topic_admin;
 mod topic_files;
 pub mod topics;
 mod unique_ids;

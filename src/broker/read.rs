@@ -382,11 +382,7 @@ impl Broker {
     pub fn earliest_store_time(&self, topic: &str, queue: i32) -> Option<i64> {
         let topic = self.topic(&self.resolve_native(topic))?;
         let partition = self.existing_partition(&topic, queue)?;
-        let limits = ReadLimits { max_units: 1, max_bytes: 1, max_scanned: 1, upto: partition.queue.next() };
-        let extract =
-            self.store.read(&partition.queue, partition.queue.min(), &limits, &mut |_| true).ok()?;
-        let (_, frame) = extract.frames().next()?;
-        FrameView::parse(&frame).ok().map(|view| view.store_timestamp())
+        self.store_time(&partition, partition.queue.min())
     }
 
     /// Whether a queue still begins at 0 and its first message was written recently enough to be in memory.

@@ -88,13 +88,28 @@ impl TestBroker {
 
     /// Sends messages with the body to queue 0 of a topic.
     pub(crate) fn send(&self, topic: &str, body: &'static [u8], properties: &[u8]) -> Result<(), SendError> {
+        self.send_message(topic, 0, body, properties)
+    }
+
+    /// Sends a message to a queue.
+    pub(crate) fn send_to(&self, topic: &str, queue_id: i32) -> Result<(), SendError> {
+        self.send_message(topic, queue_id, b"body", b"")
+    }
+
+    fn send_message(
+        &self,
+        topic: &str,
+        queue_id: i32,
+        body: &'static [u8],
+        properties: &[u8],
+    ) -> Result<(), SendError> {
         let mut submission = Submission::default();
         let send = NativeSend {
             producer_group: "PG",
             topic,
             default_topic: "TBW102",
             default_topic_queue_nums: 4,
-            queue_id: 0,
+            queue_id,
             sys_flag: 0,
             born_timestamp: BEGIN,
             born_host: "127.0.0.1:1".parse().unwrap(),

@@ -80,15 +80,16 @@ impl Partition {
 }
 
 impl Topic {
-    /// The topic with `config`; partitions that `before` has are shared. `default_max_bytes`: `message.max.bytes`.
+    /// The topic with `config` and all the partitions it ever had; those of `before` are shared.
+    /// `default_max_bytes`: `message.max.bytes`.
     pub(super) fn new(
         config: Arc<TopicConfig>,
+        partitions: i32,
         facts: Option<(String, Visibility, KafkaTopic)>,
         version: Version,
         before: Option<&Topic>,
         default_max_bytes: i32,
     ) -> Self {
-        let count = usize::try_from(config.partitions()).unwrap_or(0);
         let shared =
             |at: usize| before.and_then(|topic| topic.partitions.get(at)).cloned().unwrap_or_default();
         let kafka = facts.map(|(name, visibility, facts)| KafkaFace {
@@ -97,7 +98,7 @@ impl Topic {
             settings: kafka_settings(facts.configs(), default_max_bytes),
             facts,
         });
-        let partitions = (0..count).map(shared).collect();
+        let partitions = (0..usize::try_from(partitions).unwrap_or(0)).map(shared).collect();
         Self { config, kafka, version, partitions, round_robin: AtomicU32::new(0) }
     }
 
@@ -141,10 +142,11 @@ impl Topic {
         self.kafka.as_ref().map(|face| &face.facts)
     }
 
-    /// How many queues there are for reading or writing, whichever is more: Kafka's partition count.
+    /// Kafka's partition count: the most queues that the topic ever had. Native administrators may take queues
+    /// away again, which keep their messages and are written to by Kafka clients still.
     #[must_use]
     pub fn partitions(&self) -> i32 {
-        self.config.partitions()
+        i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
     }
 
     /// `topicSysFlag`.

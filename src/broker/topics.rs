@@ -19,6 +19,7 @@ use crate::mapping::names::{self, OwnNames, Visibility};
 use crate::semantics::Millis;
 use crate::semantics::kafka_configs::{CONFIG_KEYS, ConfigError, KafkaConfigs};
 use crate::semantics::kafka_topics::{KafkaTopic, TopicId};
+use crate::semantics::topic_attributes::{MESSAGE_TYPES, QUEUE_TYPES};
 use crate::semantics::topic_names::{self, NameError};
 use crate::semantics::topics::{
     AutoCreateError, ChangeError, MESSAGE_TYPE, QUEUE_TYPE, QUEUES_MAX, SendTemplate, SystemTopics,
@@ -131,15 +132,12 @@ pub enum DeleteTopicError {
     Store(String),
 }
 
-const QUEUE_TYPES: &str = "BatchCQ, SimpleCQ";
-const MESSAGE_TYPES: &str = "UNSPECIFIED, NORMAL, FIFO, DELAY, TRANSACTION, MIXED";
-
 impl TopicDesk {
     pub(super) fn new(state: TopicState, files: TopicFiles) -> Self {
         Self { state: Mutex::new(state), by_name: RwLock::default(), by_id: RwLock::default(), files }
     }
 
-    fn state(&self) -> MutexGuard<'_, TopicState> {
+    pub(super) fn state(&self) -> MutexGuard<'_, TopicState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,15 +233,16 @@ impl Broker {
 
     fn assemble(&self, state: &mut TopicState, config: Arc<TopicConfig>, version: Version) -> Arc<Topic> {
         let broker: Arc<str> = self.identity.broker.as_str().into();
-        state.partitions.extend(&config.name, &broker, config.partitions());
-        let facts = kafka_face(&self.identity, state, &config.name);
+        state.partitions.extend(&config.name, &broker, config.queues());
+        let facts = kafka_face(&self.identity, state, &config);
         let before = self.topic(&config.name);
         let default_max_bytes = self.settings.message_max_bytes;
-        Arc::new(Topic::new(config, facts, version, before.as_deref(), default_max_bytes))
+        let partitions = state.partitions.queues(&config.name, &broker);
+        Arc::new(Topic::new(config, partitions, facts, version, before.as_deref(), default_max_bytes))
     }
 
     /// Makes a changed or new topic visible and asks for the state files.
-    fn settle(&self, state: &mut TopicState, config: Arc<TopicConfig>) -> Arc<Topic> {
+    pub(super) fn settle(&self, state: &mut TopicState, config: Arc<TopicConfig>) -> Arc<Topic> {
         let version = self.persist.request(StateFile::Topics);
         let topic = self.assemble(state, config, version);
         self.topics.publish(Arc::clone(&topic));
@@ -408,8 +407,9 @@ impl Broker {
 fn kafka_face(
     identity: &Identity,
     state: &mut TopicState,
-    stored: &str,
+    config: &TopicConfig,
 ) -> Option<(String, Visibility, KafkaTopic)> {
+    let stored = &*config.name;
     let own = OwnNames { cluster: &identity.cluster, broker: &identity.broker };
     let visibility = names::visibility(stored, own);
     if visibility == Visibility::Hidden {
@@ -418,7 +418,8 @@ fn kafka_face(
     let name = names::kafka_view(stored)?.into_owned();
     if state.kafka.find(stored).is_none() {
         let id = TopicId(Uuid::new_v4().as_u128());
-        if let Err(error) = state.kafka.add(stored, KafkaTopic::new(id, KafkaConfigs::default())) {
+        let configs = if config.is_compacted() { KafkaConfigs::compacted() } else { KafkaConfigs::default() };
+        if let Err(error) = state.kafka.add(stored, KafkaTopic::new(id, configs)) {
             warn!(topic = stored, %error, "topic stays hidden from Kafka clients");
             return None;
         }

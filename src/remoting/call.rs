@@ -1,7 +1,7 @@
 //! One remoting request on its way through a handler, and how it is answered or refused.
 
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -11,9 +11,10 @@ use gantry_protocols::remoting::headers::CustomHeader;
 use gantry_protocols::remoting::{Codec, Head, HeaderView, ResponseCode};
 use serde::Serialize;
 
-use crate::broker::Broker;
+use super::errors;
 use crate::broker::append::StagedSend;
 use crate::broker::mailbox::{Mailbox, Signal, Token};
+use crate::broker::{Broker, Durability, DurableWait};
 pub(crate) use crate::requests::Refusal;
 use crate::semantics::Millis;
 
@@ -98,6 +99,28 @@ impl Reply<'_> {
     }
 }
 
+/// A change that was made, on its way to the disk.
+struct DurableChange(DurableWait);
+
+impl Waiting for DurableChange {
+    fn resume(&mut self, reply: &mut Reply<'_>, _: Option<Signal>) -> bool {
+        match self.0.poll(reply.broker, reply.mailbox, reply.to.token, reply.now, reply.waker) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(())) => reply.write(ResponseCode::SUCCESS, None, &mut Vec::new(), |_| {}),
+            Poll::Ready(Err(error)) => reply.refuse(&errors::durability(error)),
+        }
+        true
+    }
+
+    fn polls(&self) -> bool {
+        true
+    }
+
+    fn abandon(&mut self, broker: &Broker) {
+        self.0.abandon(broker);
+    }
+}
+
 /// A request and its [`Reply`].
 pub(crate) struct Call<'s> {
     pub(crate) reply: Reply<'s>,
@@ -123,6 +146,13 @@ impl<'s> Call<'s> {
     pub(crate) fn success(&mut self) -> Result<Answer, Refusal> {
         self.reply.write(ResponseCode::SUCCESS, None, &mut Vec::new(), |_| {});
         Ok(Answer::Done)
+    }
+
+    /// Success without fields or body, as soon as `durability` holds.
+    pub(crate) fn success_when(&mut self, durability: Durability) -> Result<Answer, Refusal> {
+        let mut change = DurableChange(DurableWait::new(durability));
+        let answered = change.resume(&mut self.reply, None);
+        Ok(if answered { Answer::Done } else { Answer::Parked(Box::new(change)) })
     }
 
     /// Success with the fields of `header`.

@@ -11,6 +11,9 @@ use crate::broker::append::SendError;
 use crate::broker::offsets::OffsetError;
 use crate::broker::pull::PullError;
 use crate::broker::read::ReadRefusal;
+use crate::broker::topic_admin::TopicWishError;
+use crate::broker::topics::DeleteTopicError;
+use crate::semantics::topic_attributes::AttributeError;
 
 pub(super) fn send(error: &SendError) -> Refusal {
     let code = match error {
@@ -72,6 +75,46 @@ pub(super) fn commit(error: &OffsetError) -> Refusal {
         OffsetError::Journal(_) => ResponseCode::SYSTEM_ERROR,
     };
     Refusal::new(code, error.to_string())
+}
+
+pub(super) fn put_topic(error: &TopicWishError) -> Refusal {
+    let code = match error {
+        TopicWishError::Attribute(error) => return attribute(error),
+        TopicWishError::Name { .. }
+        | TopicWishError::System(_)
+        | TopicWishError::Rival { .. }
+        | TopicWishError::NamedTwice(_)
+        | TopicWishError::TooManyQueues(_)
+        | TopicWishError::Change(_) => ResponseCode::INVALID_PARAMETER,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn attribute(error: &AttributeError) -> Refusal {
+    let code = match error {
+        AttributeError::Mixed => ResponseCode::INVALID_PARAMETER,
+        AttributeError::Form(_)
+        | AttributeError::Twice(_)
+        | AttributeError::RemovedFromNew(_)
+        | AttributeError::NotSet(_)
+        | AttributeError::Unknown(_)
+        | AttributeError::Unchangeable(_)
+        | AttributeError::Value { .. } => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn delete_topic(error: &DeleteTopicError) -> Refusal {
+    let code = match error {
+        DeleteTopicError::System(_) => ResponseCode::INVALID_PARAMETER,
+        DeleteTopicError::Missing(_) => ResponseCode::TOPIC_NOT_EXIST,
+        DeleteTopicError::Store(_) => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn no_topic(name: &str) -> Refusal {
+    Refusal::new(ResponseCode::TOPIC_NOT_EXIST, format!("topic[{name}] not exist"))
 }
 
 pub(super) fn read(error: &ReadRefusal) -> Refusal {

@@ -11,6 +11,7 @@ mod pull;
 mod query;
 mod send;
 mod session;
+mod topic;
 
 use std::sync::LazyLock;
 
@@ -37,7 +38,7 @@ type Route = requests::Route<Lane, Handler>;
 type Handler = fn(&mut Call<'_>) -> Result<Answer, Refusal>;
 
 static ROUTES: LazyLock<Table<Lane, Handler>> = LazyLock::new(|| {
-    Table::new(&[client::ROUTES, offset::ROUTES, pull::ROUTES, query::ROUTES, send::ROUTES])
+    Table::new(&[client::ROUTES, offset::ROUTES, pull::ROUTES, query::ROUTES, send::ROUTES, topic::ROUTES])
 });
 
 /// What this broker serves, ascending by code.

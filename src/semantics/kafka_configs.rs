@@ -200,6 +200,12 @@ impl KafkaConfigs {
         Ok(configs)
     }
 
+    /// `cleanup.policy=compact` and nothing else: what a native topic with `cleanup.policy=COMPACTION` is to Kafka.
+    pub fn compacted() -> Self {
+        let key = config_key("cleanup.policy");
+        Self(key.map(|key| (key.name, "compact".to_owned())).into_iter().collect())
+    }
+
     /// Changes one setting; it stays as it was when the change is refused.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ pub mod producer_ids;
 pub mod producers;
 pub mod routes;
 pub mod subscriptions;
+pub mod topic_attributes;
 pub mod topic_names;
 pub mod topics;
 

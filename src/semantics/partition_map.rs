@@ -26,19 +26,19 @@ impl PartitionMap {
     /// The broker has so many queues of the topic: appends those that are new. Returns how many were, so that
     /// the caller saves the map when it changed.
     pub fn extend(&mut self, topic: &str, broker: &Arc<str>, queues: i32) -> usize {
-        let known = self
-            .slots(topic)
-            .iter()
-            .filter(|slot| slot.broker == *broker)
-            .map(|slot| slot.queue.saturating_add(1))
-            .max();
-        let new = known.unwrap_or(0)..queues.max(0);
+        let new = self.queues(topic, broker)..queues.max(0);
         let added = new.len();
         if 0 < added {
             let slots = self.topics.entry(Arc::from(topic)).or_default();
             slots.extend(new.map(|queue| Slot { broker: Arc::clone(broker), queue }));
         }
         added
+    }
+
+    /// The most queues of the topic that the broker ever had.
+    pub fn queues(&self, topic: &str, broker: &str) -> i32 {
+        let own = self.slots(topic).iter().filter(|slot| &*slot.broker == broker);
+        own.map(|slot| slot.queue.saturating_add(1)).max().unwrap_or(0)
     }
 
     /// Puts back the slots of a topic as they were saved.

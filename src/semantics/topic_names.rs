@@ -168,6 +168,11 @@ impl SystemNames {
         Self { names, reply_topic, revive_topic, member_topic }
     }
 
+    /// All of them that are known by their whole name.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str).chain([&*self.revive_topic, &*self.member_topic])
+    }
+
     /// Whether the topic is the system's own: administrators may not create, change or delete it.
     pub fn is_system(&self, topic: &str) -> bool {
         topic.starts_with(SYSTEM_PREFIX) || topic.starts_with("RMQ_SYS_") || self.names.contains(topic)

@@ -20,6 +20,9 @@ pub use system::SystemTopics;
 /// Queues a topic may have; more is refused before anything is made.
 pub const QUEUES_MAX: i32 = 65_536;
 
+/// Permissions are below this: read, write, inherit.
+const PERM_END: i32 = 8;
+
 /// The attribute that tells how queues are indexed; it never changes while the topic lives.
 pub const QUEUE_TYPE: &str = "queue.type";
 /// The attribute that tells which kinds of messages the topic takes.
@@ -138,14 +141,14 @@ impl TopicConfig {
         }
     }
 
-    /// Partitions that Kafka sees now: a queue that is only read or only written still is one.
-    pub fn partitions(&self) -> i32 {
+    /// Queues that native clients may name: one that is only read or only written still is one.
+    pub fn queues(&self) -> i32 {
         self.read_queues.max(self.write_queues)
     }
 
-    /// Whether a send may name this queue.
-    pub fn has_queue(&self, queue: i32) -> bool {
-        (0..self.partitions()).contains(&queue)
+    /// Whether only the last message of each key is kept.
+    pub fn is_compacted(&self) -> bool {
+        self.attributes.get(CLEANUP_POLICY).is_some_and(|policy| policy == "COMPACTION")
     }
 }
 
@@ -169,6 +172,18 @@ pub enum ChangeError {
         /// What was asked for.
         queues: i32,
     },
+    /// No queue at all.
+    #[error("a topic needs a queue to read or to write; ask for at least 1")]
+    NoQueue,
+    /// Bits that are no permission.
+    #[error("{perm} is no permission; use 2 (write), 4 (read) or 6 (both)")]
+    Perm {
+        /// What was asked for.
+        perm: i32,
+    },
+    /// Batches cannot be compacted.
+    #[error("a compacted topic keeps messages one by one; leave queue.type=BatchCQ out")]
+    CompactedBatches,
     /// `queue.type` of an existing topic.
     #[error("queue.type cannot change while the topic exists; delete it or use another name")]
     QueueTypeChanged,
@@ -234,23 +249,40 @@ impl Topics {
         self.bump_if(now, changed)
     }
 
-    /// Creates or replaces a topic; false when it was exactly so already.
+    /// Whether a topic may be put as it is.
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub fn put(&mut self, now: Millis, topic: TopicConfig) -> Result<bool, ChangeError> {
+    pub fn check(&self, topic: &TopicConfig) -> Result<(), ChangeError> {
         for queues in [topic.read_queues, topic.write_queues] {
             if !(0..=QUEUES_MAX).contains(&queues) {
                 return Err(ChangeError::QueueCount { queues });
             }
         }
-        if let Some(known) = self.table.get(&topic.name) {
-            if known.queue_kind() != topic.queue_kind() {
-                return Err(ChangeError::QueueTypeChanged);
-            }
-            if **known == topic {
-                return Ok(false);
-            }
+        if topic.queues() == 0 {
+            return Err(ChangeError::NoQueue);
+        }
+        if !(0..PERM_END).contains(&topic.perm.0) {
+            return Err(ChangeError::Perm { perm: topic.perm.0 });
+        }
+        if topic.is_compacted() && topic.queue_kind() == QueueKind::Batch {
+            return Err(ChangeError::CompactedBatches);
+        }
+        let known = self.table.get(&topic.name);
+        match known.filter(|known| known.queue_kind() != topic.queue_kind()) {
+            Some(_) => Err(ChangeError::QueueTypeChanged),
+            None => Ok(()),
+        }
+    }
+
+    /// Creates or replaces a topic; false when it was exactly so already.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub fn put(&mut self, now: Millis, topic: TopicConfig) -> Result<bool, ChangeError> {
+        self.check(&topic)?;
+        if self.table.get(&topic.name).is_some_and(|known| **known == topic) {
+            return Ok(false);
         }
         self.insert(now, topic);
         Ok(true)
@@ -425,9 +457,8 @@ mod tests {
     }
 
     #[test]
-    fn counts_partitions_by_the_larger_side() {
+    fn counts_queues_by_the_larger_side() {
         let shrinking = TopicConfig { write_queues: 2, ..TopicConfig::new("t", 4) };
-        assert_eq!(shrinking.partitions(), 4);
-        assert!(shrinking.has_queue(3) && !shrinking.has_queue(4) && !shrinking.has_queue(-1));
+        assert_eq!(shrinking.queues(), 4);
     }
 }

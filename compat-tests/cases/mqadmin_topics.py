@@ -1,0 +1,117 @@
+"""Topics, broker configuration, runtime table and statistics through mqadmin 5.3.3. Runs against the Java broker, too."""
+import json
+
+from lib import checks, remoting, samples
+from lib.lab import case
+from lib.mqadmin import Mqadmin
+
+UPDATE_TOPIC, UPDATE_TOPIC_LIST, ALL_TOPICS, TOPIC_STATS, DELETE_TOPIC, SYSTEM_TOPICS, TOPIC_CONFIG = 17, 18, 21, 202, 215, 305, 351
+SYSTEM_ERROR, TOPIC_NOT_EXIST, INVALID_PARAMETER = 1, 17, 29
+
+
+def admin(lab):
+    return Mqadmin(lab.namesrv, lab.home / "mqadmin")
+
+
+def shows(what, text, *words):
+    for word in words:
+        checks.true(f"{what} does not show {word!r}: {text[-600:]}", word in text)
+
+
+def topic_fields(topic, **changes):
+    return {"topic": topic, "defaultTopic": "TBW102", "readQueueNums": 4, "writeQueueNums": 4, "perm": 6,
+            "topicFilterType": "SINGLE_TAG", "topicSysFlag": 0, "order": "false", **changes}
+
+
+@case("mqadmin: topics are created, changed, shown and deleted", needs=("native",), limit=120)
+def topics(lab):
+    mq, one, two = admin(lab), lab.fresh("mqa"), lab.fresh("mqa")
+    listed = lab.home / "topics.json"
+    names = [lab.fresh("mql"), lab.fresh("mql")]
+    listed.write_text(json.dumps([{"topicName": names[0], "readQueueNums": 3, "writeQueueNums": 3},
+                                  {"topicName": names[1], "readQueueNums": 5, "writeQueueNums": 5, "attributes": {"+message.type": "DELAY"}}]))
+    made = mq.each([
+        ["updateTopic", "-b", lab.remoting, "-t", one, "-r", 4, "-w", 4],
+        ["updateTopic", "-c", "DefaultCluster", "-t", two, "-r", 8, "-w", 8, "-a", "+message.type=FIFO,+queue.type=SimpleCQ"],
+        ["updateTopicList", "-b", lab.remoting, "-f", listed],
+    ])
+    for text in made:
+        shows("updateTopic", text, "success")
+    mq.each([["updateTopic", "-b", lab.remoting, "-t", two, "-r", 8, "-w", 2], ["updateTopicPerm", "-b", lab.remoting, "-t", one, "-p", 4]])
+    status, unknown, route, perm, clusters, everything, by_cluster, fifth = mq.each([
+        ["topicStatus", "-t", two], ["topicStatus", "-t", lab.fresh("nobody")], ["topicRoute", "-t", two], ["topicRoute", "-t", one],
+        ["topicClusterList", "-t", one], ["topicList"], ["topicList", "-c"], ["topicRoute", "-l", "-t", names[1]],
+    ])
+    checks.equal("queues of topicStatus", status.count("\nbroker-a"), 8)
+    shows("topicStatus", status, "Topic Put TPS")
+    shows("topicStatus of nothing", unknown, "CODE: 17")
+    shows("topicRoute", route, '"readQueueNums":8', '"writeQueueNums":2')
+    shows("topicRoute after updateTopicPerm", perm, '"perm":4')
+    shows("topicClusterList", clusters, "DefaultCluster")
+    shows("topicList", everything, one, two, *names, "TBW102")
+    shows("topicList -c", by_cluster, one, "#Consumer Group")
+    shows("topicRoute -l", fifth, "DefaultCluster", "5")
+    gone = mq.each([["deleteTopic", "-c", "DefaultCluster", "-t", topic] for topic in (one, lab.fresh("nobody"))])
+    for text in gone:
+        shows("deleteTopic", text, "delete topic", "success")
+    shows("topicRoute of a deleted topic", mq.run("topicRoute", "-t", one), "CODE: 17")
+
+
+@case("mqadmin: a topic request that is wrong is refused by its code and changes nothing", needs=("native",))
+def wrong_topics(lab):
+    topic = lab.fresh("wrong")
+    with remoting.Connection(lab.remoting) as raw:
+        def put(name=topic, **changes):
+            return raw.request(UPDATE_TOPIC, topic_fields(name, **changes))
+        for name in ("", "a.b", "a/b", "a" * 128, "TBW102", "DefaultCluster", "SCHEDULE_TOPIC_XXXX"):
+            checks.equal(f"topic {name[:20]!r}", put(name)["code"], INVALID_PARAMETER)
+        for text in ("+nonsense=1", "+message.type=SOMETHING", "message.type=FIFO", "-message.type", "+queue.type=batchcq"):
+            checks.equal(f"attributes {text}", put(attributes=text)["code"], SYSTEM_ERROR)
+        checks.equal("mixed", put(attributes="+message.type=MIXED")["code"], INVALID_PARAMETER)
+        checks.equal("no number", put(readQueueNums="many")["code"], SYSTEM_ERROR)
+        for code in (TOPIC_STATS, TOPIC_CONFIG):
+            checks.equal(f"{code} of an unknown topic", raw.request(code, {"topic": topic})["code"], TOPIC_NOT_EXIST)
+        checks.equal("delete of a system topic", raw.request(DELETE_TOPIC, {"topic": "TBW102"})["code"], INVALID_PARAMETER)
+        checks.equal("delete of nothing", raw.request(DELETE_TOPIC, {"topic": topic})["code"], 0)
+        checks.equal("the list", raw.request(UPDATE_TOPIC_LIST, {}, b"not json")["code"], SYSTEM_ERROR)
+        checks.equal("creation", put(attributes="+message.type=FIFO")["code"], 0)
+        checks.equal("the queue type of a topic", put(attributes="+queue.type=SimpleCQ")["code"], SYSTEM_ERROR)
+        config = json.loads(raw.request(TOPIC_CONFIG, {"topic": topic})["body"])
+        checks.equal("its settings", (config["readQueueNums"], config["perm"], config["attributes"]), (4, 6, {"message.type": "FIFO"}))
+        system = json.loads(raw.request(SYSTEM_TOPICS)["body"])["topicList"]
+        shows("the system's topics", " ".join(system), "TBW102", "SELF_TEST_TOPIC", "DefaultCluster", "RMQ_SYS_TRANS_HALF_TOPIC")
+        everything = json.loads(raw.request(ALL_TOPICS)["body"])
+        checks.equal("among all topics", everything["topicConfigTable"][topic]["writeQueueNums"], 4)
+
+
+@case("mqadmin: queues out of range are refused, all topics come in pages", needs=("gantry",))
+def own_topic_rules(lab):
+    topic = lab.fresh("bounds")
+    with remoting.Connection(lab.remoting) as raw:
+        for read, write in ((0, 0), (-1, 4), (4, -1), (65_537, 4), (4, 2_147_483_647)):
+            answer = raw.request(UPDATE_TOPIC, topic_fields(topic, readQueueNums=read, writeQueueNums=write))
+            checks.equal(f"{read} and {write} queues", answer["code"], INVALID_PARAMETER)
+        for perm in (-1, 8, 255):
+            checks.equal(f"perm {perm}", raw.request(UPDATE_TOPIC, topic_fields(topic, perm=perm))["code"], INVALID_PARAMETER)
+        names = set()
+        everything = json.loads(raw.request(ALL_TOPICS)["body"])
+        version, total = json.dumps(everything["dataVersion"]), len(everything["topicConfigTable"])
+        for first in range(0, total, 5):
+            page = raw.request(ALL_TOPICS, {"topicSeq": first, "maxTopicNum": 5, "dataVersion": version})
+            checks.equal("topics in all", int(page["extFields"]["totalTopicNum"]), total)
+            names |= set(json.loads(page["body"])["topicConfigTable"])
+        checks.equal("topics of all pages", len(names), total)
+
+
+@case("mqadmin: a topic made by one dialect's tools is the other's, too; its partitions never become fewer", needs=("bridge",))
+def both_views(lab):
+    topic = lab.fresh("views")
+    with remoting.Connection(lab.remoting) as raw:
+        checks.equal("creation", raw.request(UPDATE_TOPIC, topic_fields(topic))["code"], 0)
+        acks = lab.kafka.run("produce", topic=topic, records=[dict(samples.kafka("v"), partition=3)]).acks()
+        checks.equal("offset", acks[0]["offset"], 0)
+        checks.equal("shrinking", raw.request(UPDATE_TOPIC, topic_fields(topic, readQueueNums=2, writeQueueNums=2))["code"], 0)
+        acks = lab.kafka.run("produce", topic=topic, records=[dict(samples.kafka("v"), partition=3)]).acks()
+        checks.equal("offset in a queue that native clients gave up", acks[0]["offset"], 1)
+        checks.equal("deletion", raw.request(DELETE_TOPIC, {"topic": topic})["code"], 0)
+    checks.refused(lambda: lab.kafka.run("offsets", topic=topic), "UnknownTopic", "UNKNOWN_TOPIC")
