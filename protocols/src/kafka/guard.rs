@@ -2,8 +2,9 @@
 //!
 //! The `kafka-protocol` crate asks the allocator for as many elements as a length field claims; four bytes of
 //! Metadata abort the process. So each body is walked first by its shape: a count larger than the bytes that remain
-//! is refused, elements are budgeted per frame, known tags must fill exactly the size they declare, and the walk must
-//! end at the last byte. The guard allocates nothing and understands no field; texts are checked as UTF-8 later.
+//! is refused, elements are budgeted per frame, and known tags must fill exactly the size they declare. Where the walk
+//! ends the body ends; bytes behind it are not read, as Kafka does not: librdkafka 2.15 leaves three behind a Metadata
+//! request for all topics. The guard allocates nothing and understands no field; texts are checked as UTF-8 later.
 //! Source: our own rule, Kafka has no such step; the shapes and their origin stand in `guard/shapes.rs`.
 
 use thiserror::Error;
@@ -84,11 +85,12 @@ pub fn known_keys() -> impl Iterator<Item = i16> {
     shapes::SHAPES.iter().map(|shape| shape.key)
 }
 
-/// Measures `body` as a request of `api_key` and `version`. Does not allocate or block.
+/// Measures the request of `api_key` and `version` at the start of `body`: its length in bytes. Does not allocate or
+/// block.
 ///
 /// # Errors
-/// Any way in which the body is not exactly one request of that shape; the connection should be closed.
-pub fn check_body(api_key: i16, version: i16, body: &[u8]) -> Result<(), GuardError> {
+/// Any way in which the bytes do not begin with a request of that shape; the connection should be closed.
+pub fn body_length(api_key: i16, version: i16, body: &[u8]) -> Result<usize, GuardError> {
     let shape = shape(api_key).ok_or(GuardError::UnknownKey(api_key))?;
     if !shape.measures(version) {
         return Err(GuardError::UnknownVersion { key: api_key, version });
@@ -100,7 +102,15 @@ pub fn check_body(api_key: i16, version: i16, body: &[u8]) -> Result<(), GuardEr
         elements_left: ELEMENT_BUDGET,
     };
     walk.structure(shape.body)?;
-    match walk.input.left() {
+    Ok(body.len() - walk.input.left())
+}
+
+/// Like [`body_length`], for callers that know where the request ends.
+///
+/// # Errors
+/// The same, and bytes that follow the request.
+pub fn check_body(api_key: i16, version: i16, body: &[u8]) -> Result<(), GuardError> {
+    match body.len() - body_length(api_key, version, body)? {
         0 => Ok(()),
         left => Err(GuardError::Trailing(left)),
     }
