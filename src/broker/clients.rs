@@ -7,6 +7,7 @@
 //! Source: RocketMQ 5.3.3 `broker/processor/ClientManageProcessor.java`, `broker/client/ConsumerManager.java`.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -59,6 +60,17 @@ struct Inner {
     mailboxes: HashMap<Channel, Arc<Mailbox>>,
     effects: Vec<Effect>,
     timer: Option<Waker>,
+}
+
+/// The live native members of a group, as administrators see them.
+#[derive(Clone, Debug)]
+pub(super) struct NativeMembers {
+    /// Client id and address of each connection, in the order they came.
+    pub(super) clients: Vec<(Arc<str>, SocketAddr)>,
+    /// The topics that the group subscribes, as its clients name them.
+    pub(super) topics: Vec<Arc<str>>,
+    /// Whether each member gets every message.
+    pub(super) broadcasting: bool,
 }
 
 /// What a step leaves to do once the lock is given back.
@@ -168,6 +180,21 @@ impl ClientDesk {
         let producers = inner.clients.producer_groups();
         let producers = producers.map(|group| inner.clients.producer_channels(group).count()).sum();
         (names, producers, counts.into_iter().sum())
+    }
+
+    /// Who is live in a group; `None` when nobody is.
+    pub(super) fn members(&self, group: &str) -> Option<NativeMembers> {
+        let inner = self.lock();
+        let found = inner.clients.consumer_group(group)?;
+        let remote = |connection| inner.mailboxes.get(&connection).map(|mailbox| mailbox.remote());
+        let clients = found
+            .channels()
+            .filter_map(|(connection, channel)| Some((Arc::clone(&channel.client_id), remote(connection)?)));
+        Some(NativeMembers {
+            clients: clients.collect(),
+            topics: found.subscriptions().map(|one| Arc::clone(&one.topic)).collect(),
+            broadcasting: found.message_model == MessageModel::Broadcasting,
+        })
     }
 
     fn consumer_ids(&self, group: &str) -> Vec<String> {

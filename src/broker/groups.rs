@@ -3,15 +3,19 @@
 //! An answer goes to the mailbox of the connection that waits for it. One lock over all groups: a step takes
 //! microseconds and blocks on nothing.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use slab::Slab;
 
 use super::Broker;
+use super::group_admin::{GroupListing, topics_of};
 use super::mailbox::{Mailbox, Signal, Token};
-use crate::semantics::groups::{Groups, HeldBy};
-use crate::semantics::kafka_group::{Caller, Commit, Effect, Event, GroupConfig, GroupError, ReplyTo};
+use crate::semantics::groups::{Groups, HeldBy, RemoveError};
+use crate::semantics::kafka_group::{
+    Caller, Commit, Description, Effect, Event, GroupConfig, GroupError, ReplyTo,
+};
 use crate::semantics::{Dialect, Millis};
 
 /// The group table, who waits for its answers, and whom to wake for an earlier deadline.
@@ -64,6 +68,32 @@ impl GroupDesk {
         let inner = self.lock();
         let held = inner.groups.holders().filter(|(_, holder)| *holder == dialect);
         held.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    /// Every group that Kafka members are in or were in.
+    pub(super) fn list(&self) -> Vec<GroupListing> {
+        let inner = self.lock();
+        let listed = inner.groups.list().map(|(name, state, protocol_type)| GroupListing {
+            name: name.into(),
+            state,
+            protocol_type: protocol_type.into(),
+        });
+        listed.collect()
+    }
+
+    /// The group as its Kafka members made it; `None` when it never had any.
+    pub(super) fn describe(&self, group: &str) -> Option<Description> {
+        self.lock().groups.describe(group)
+    }
+
+    /// Kafka names of the topics that the group's Kafka members subscribe; `None` when nobody knows which.
+    pub(super) fn subscribed(&self, group: &str) -> Option<HashSet<String>> {
+        topics_of(self.lock().groups.kafka_group(group)?.chosen_metadata()?)
+    }
+
+    /// Forgets a group without members.
+    pub(super) fn remove(&self, group: &str) -> Result<(), RemoveError> {
+        self.lock().groups.remove(group)
     }
 
     /// The last native client of `group` went.

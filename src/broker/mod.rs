@@ -8,6 +8,7 @@ pub mod clients;
 pub mod counters;
 pub mod durability;
 pub mod gauges;
+pub mod group_admin;
 pub mod groups;
 pub mod mailbox;
 mod offset_record;

@@ -1,6 +1,6 @@
 //! One record of the offset journal: a commit, or the end of a topic's or group's commits.
 //!
-//! | 0 | 1 | kind | 1 native commit, 2 Kafka commit, 3 topic removed, 4 group removed |
+//! | 0 | 1 | kind | 1 native commit, 2 Kafka commit, 3 topic removed, 4 group removed, 5 offset removed |
 //! | 1 | 4 | queue | |
 //! | 5 | 8 | offset | next message to consume |
 //! | 13 | 4 | leader epoch | Kafka commit, else 0 |
@@ -15,6 +15,7 @@ const NATIVE: u8 = 1;
 const KAFKA: u8 = 2;
 const TOPIC_REMOVED: u8 = 3;
 const GROUP_REMOVED: u8 = 4;
+const REMOVED: u8 = 5;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) enum OffsetRecord<'a> {
     TopicRemoved { topic: &'a str },
     /// The group was deleted, its commits with it.
     GroupRemoved { group: &'a str },
+    /// The commit of one queue was deleted, or is too old to be kept.
+    Removed { group: &'a str, topic: &'a str, queue: i32 },
 }
 
 impl<'a> OffsetRecord<'a> {
@@ -47,6 +50,7 @@ impl<'a> OffsetRecord<'a> {
             }
             Self::TopicRemoved { topic } => (TOPIC_REMOVED, 0, 0, 0, 0, "", topic, ""),
             Self::GroupRemoved { group } => (GROUP_REMOVED, 0, 0, 0, 0, group, "", ""),
+            Self::Removed { group, topic, queue } => (REMOVED, queue, 0, 0, 0, group, topic, ""),
         };
         out.push(kind);
         out.extend_from_slice(&queue.to_be_bytes());
@@ -75,6 +79,7 @@ impl<'a> OffsetRecord<'a> {
             KAFKA => Some(Self::Kafka { group, topic, queue, offset, leader_epoch, commit_time, metadata }),
             TOPIC_REMOVED => Some(Self::TopicRemoved { topic }),
             GROUP_REMOVED => Some(Self::GroupRemoved { group }),
+            REMOVED => Some(Self::Removed { group, topic, queue }),
             _ => None,
         }
     }
@@ -108,7 +113,11 @@ mod tests {
             metadata: "état",
         };
         let native = OffsetRecord::Native { group: "g@broadcast", topic: "t", queue: 0, offset: -1 };
-        let removed = [OffsetRecord::TopicRemoved { topic: "t" }, OffsetRecord::GroupRemoved { group: "g" }];
+        let removed = [
+            OffsetRecord::TopicRemoved { topic: "t" },
+            OffsetRecord::GroupRemoved { group: "g" },
+            OffsetRecord::Removed { group: "g", topic: "t", queue: 3 },
+        ];
         for record in [commit, native].into_iter().chain(removed) {
             let mut bytes = Vec::new();
             record.encode(&mut bytes);

@@ -213,6 +213,9 @@ fn replay(table: &mut Offsets, record: OffsetRecord<'_>) {
         OffsetRecord::GroupRemoved { group } => {
             table.remove_group(never, group);
         }
+        OffsetRecord::Removed { group, topic, queue } => {
+            table.remove(never, OffsetKey { group, topic, queue });
+        }
     }
 }
 
@@ -377,6 +380,35 @@ impl Broker {
             messages: queues.iter().map(|(&queue, committed)| behind(topic, queue, committed.offset)).sum(),
         });
         entries.collect()
+    }
+
+    /// Whether Kafka clients made all commits of the group; `None` when it has none.
+    pub(super) fn is_only_kafkas(&self, group: &str) -> Option<bool> {
+        let ledger = self.ledger();
+        ledger.table.of_group(group).next()?;
+        Some(ledger.table.is_only_kafkas(group))
+    }
+
+    /// Drops all offsets of a group; false when it had none. Survives a kill once this returns.
+    pub(super) fn remove_offsets_of_group(&self, group: &str, now: Millis) -> Result<bool, OffsetError> {
+        let mut ledger = self.ledger();
+        if ledger.table.of_group(group).next().is_none() {
+            return Ok(false);
+        }
+        ledger.write(OffsetRecord::GroupRemoved { group }).map_err(OffsetError::Journal)?;
+        Ok(ledger.table.remove_group(now, group))
+    }
+
+    /// Drops one offset, if it is there. Survives a kill once this returns.
+    pub(super) fn remove_offset(&self, key: OffsetKey<'_>, now: Millis) -> Result<(), OffsetError> {
+        let mut ledger = self.ledger();
+        if ledger.table.committed(key).is_none() {
+            return Ok(());
+        }
+        let OffsetKey { group, topic, queue } = key;
+        ledger.write(OffsetRecord::Removed { group, topic, queue }).map_err(OffsetError::Journal)?;
+        ledger.table.remove(now, key);
+        Ok(())
     }
 
     /// A deleted topic leaves no offsets behind, lest a topic of that name begins with them.

@@ -5,6 +5,7 @@ use gantry_protocols::kafka::error_code::ErrorCode;
 use gantry_store::{AppendError, PushError};
 
 use crate::broker::DurabilityError;
+use crate::broker::group_admin::DeleteError;
 use crate::broker::offsets::OffsetError;
 use crate::broker::produce::ProduceError;
 use crate::broker::read::ReadRefusal;
@@ -138,6 +139,15 @@ pub(super) fn commit(error: &OffsetError) -> ErrorCode {
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         }
         OffsetError::Journal(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+    }
+}
+
+pub(super) fn delete_group(error: &DeleteError) -> ErrorCode {
+    match error {
+        DeleteError::NotFound => ErrorCode::GROUP_ID_NOT_FOUND,
+        DeleteError::NonEmpty(_) => ErrorCode::NON_EMPTY_GROUP,
+        DeleteError::Subscribed => ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
+        DeleteError::Offsets(error) => commit(error),
     }
 }
 

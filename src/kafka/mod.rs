@@ -9,6 +9,7 @@ mod api_versions;
 mod call;
 mod errors;
 mod fetch;
+mod group_admin;
 mod list_offsets;
 mod membership;
 mod metadata;
@@ -79,6 +80,7 @@ static ROUTES: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
     let families = [
         api_versions::ROUTES,
         fetch::ROUTES,
+        group_admin::ROUTES,
         list_offsets::ROUTES,
         membership::ROUTES,
         metadata::ROUTES,

@@ -28,3 +28,8 @@ pub(super) fn name_of(topic: &Topic) -> TopicName {
 pub(super) fn group(id: &GroupId) -> String {
     group_names::from_kafka(id.as_str()).into_owned()
 }
+
+/// The name under which Kafka clients know a stored group.
+pub(super) fn group_id(stored: &str) -> GroupId {
+    GroupId(StrBytes::from_string(group_names::kafka_view(stored).into_owned()))
+}

@@ -7,6 +7,7 @@ pub mod address;
 pub mod batch_summary;
 pub mod broker_properties;
 pub mod carriers;
+pub mod consumer_protocol;
 pub mod decoded_cache;
 pub mod explode;
 pub mod frame_parts;

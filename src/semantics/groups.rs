@@ -153,6 +153,11 @@ impl Groups {
         self.entries.get(group).and_then(|entry| entry.group.as_ref()).map(Group::describe)
     }
 
+    /// The classic group of that name, if it ever had Kafka members.
+    pub fn kafka_group(&self, group: &str) -> Option<&Group> {
+        self.entries.get(group).and_then(|entry| entry.group.as_ref())
+    }
+
     /// Name, state and protocol type of every classic group, in no order.
     pub fn list(&self) -> impl Iterator<Item = (&str, State, &str)> {
         self.entries.iter().filter_map(|(name, entry)| {

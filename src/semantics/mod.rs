@@ -9,6 +9,7 @@
 //! - Instants are [`Millis`]; durations are plain integers whose names end in `_ms`.
 //! - Errors are values of this module; the dialects turn them into their own codes.
 
+pub mod allocation;
 pub mod data_version;
 pub mod groups;
 pub mod kafka_configs;

@@ -217,6 +217,11 @@ impl Offsets {
             .flat_map(|(topic, queues)| queues.iter().map(|(queue, committed)| (&**topic, *queue, committed)))
     }
 
+    /// Whether every offset of the group was last committed by a Kafka client; true when it has none.
+    pub fn is_only_kafkas(&self, group: &str) -> bool {
+        self.of_group(group).all(|(_, _, committed)| committed.commit_time.is_some())
+    }
+
     /// Topics the group committed to, in no order.
     pub fn topics_of(&self, group: &str) -> impl Iterator<Item = &str> {
         self.committed.0.get(group).into_iter().flat_map(|topics| topics.keys().map(|topic| &**topic))

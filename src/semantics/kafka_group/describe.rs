@@ -39,15 +39,21 @@ pub struct MemberDescription {
 impl Group {
     /// Members with metadata and assignment; these two and the protocol only while the group is stable.
     pub fn describe(&self) -> Description {
-        let stable_protocol = self.protocol_name.clone().filter(|_| self.state == State::Stable);
-        let protocol_name = stable_protocol.unwrap_or_default();
-        let members = self.members.iter().map(|(id, member)| describe(id, member, &protocol_name)).collect();
+        let protocol = self.protocol_name.clone().filter(|_| self.state == State::Stable);
+        let members = self.members.iter().map(|(id, member)| describe(id, member, protocol.as_deref()));
+        let members = members.collect();
         Description {
             state: self.state,
             protocol_type: self.protocol_type.clone().unwrap_or_default(),
-            protocol_name,
+            protocol_name: protocol.unwrap_or_default(),
             members,
         }
+    }
+
+    /// The metadata of each member for the protocol that was chosen last, if one was.
+    pub fn chosen_metadata(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        let protocol = self.protocol_name.as_deref()?;
+        Some(self.members.values().filter_map(move |member| member.metadata(protocol).map(|bytes| &**bytes)))
     }
 
     /// The protocol type; empty when no member ever joined.
@@ -56,13 +62,13 @@ impl Group {
     }
 }
 
-fn describe(id: &MemberId, member: &Member, protocol: &str) -> MemberDescription {
+fn describe(id: &MemberId, member: &Member, protocol: Option<&str>) -> MemberDescription {
     MemberDescription {
         member_id: Arc::clone(id),
         instance_id: member.instance_id.clone(),
         client_id: Arc::clone(&member.client_id),
         client_host: Arc::clone(&member.client_host),
-        metadata: member.metadata(protocol).cloned().unwrap_or_default(),
-        assignment: Arc::clone(&member.assignment),
+        metadata: protocol.and_then(|name| member.metadata(name)).cloned().unwrap_or_default(),
+        assignment: protocol.map(|_| Arc::clone(&member.assignment)).unwrap_or_default(),
     }
 }
