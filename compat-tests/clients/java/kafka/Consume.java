@@ -18,7 +18,8 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Receives records, as a member of "group" (classic protocol) or, with "mode": "assign", from every partition.
+ * Receives records, as a member of "group" (classic protocol) or, with "mode": "assign", from every partition. "configs" are
+ * those of the consumer, over what is set here.
  * Ends when "count" records came, when "timeout" ms are over, or when it is stopped; a member then has committed exactly
  * the records that were said.
  */
@@ -42,6 +43,7 @@ final class Consume {
         p.put("isolation.level", c.text("isolation", "read_uncommitted"));
         p.put("max.poll.records", c.text("most", "500"));
         if (c.has("group")) p.put("group.id", c.text("group"));
+        p.putAll(c.map("configs"));
         this.consumer = new KafkaConsumer<>(p, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
