@@ -199,6 +199,25 @@ impl Peer {
         self.stream.local_addr()
     }
 
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+
+    /// Whether the connection stands, as far as this end has heard. Does not block.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
+        let is_open = match peeked {
+            Ok(ready) => ready != 0,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        is_open && self.stream.set_nonblocking(false).is_ok()
+    }
+
     /// Sends a request and waits for its answer, whatever that says. Blocks, at most for the time given to
     /// [`Peer::connect`].
     ///
@@ -442,6 +461,20 @@ mod tests {
             while stream.write_all(&frame).is_ok() {}
         });
         assert!(matches!(trickled, PeerError::TimedOut { .. }), "{trickled}");
+    }
+
+    #[test]
+    fn notices_that_the_other_side_closed() {
+        let (close, closing) = std::sync::mpsc::channel::<()>();
+        let (address, served) = server(move |stream| {
+            let _ = closing.recv();
+            drop(stream);
+        });
+        let peer = Peer::connect(&address, PATIENCE).unwrap();
+        assert!(peer.is_open());
+        close.send(()).unwrap();
+        served.join().unwrap();
+        assert!(!peer.is_open());
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod time_index;
 pub mod topic;
 pub mod topic_admin;
 mod topic_files;
+mod topic_news;
 pub mod topics;
 mod unique_ids;
 
@@ -55,6 +56,7 @@ use requests::Requests;
 pub use settings::{BrokerSettings, Identity, PullSettings};
 pub use start::{OpenBroker, StartError};
 pub use topic::Topic;
+use topic_news::TopicNews;
 use topics::TopicDesk;
 use unique_ids::UniqueIds;
 
@@ -69,6 +71,7 @@ pub struct Broker {
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     store: Store,
     topics: TopicDesk,
+    topic_news: TopicNews,
     parked: Parked,
     persist: Arc<Persist>,
     persist_thread: Mutex<Option<JoinHandle<()>>>,

@@ -118,7 +118,8 @@ impl Persist {
     }
 
     /// Starts the thread. `write` writes the named files and blocks; it also runs every `period` for
-    /// [`StateFiles::PERIODIC`] and once for everything at [`Persist::stop`].
+    /// [`StateFiles::PERIODIC`] and once for everything at [`Persist::stop`]. `written` is told what was written,
+    /// once [`Persist::is_done`] says so too.
     ///
     /// # Errors
     /// The operating system's when no thread can be started.
@@ -126,12 +127,18 @@ impl Persist {
         self: &Arc<Self>,
         period: Duration,
         write: impl Fn(StateFiles) -> Result<(), E> + Send + 'static,
+        written: impl Fn(StateFiles) + Send + 'static,
     ) -> std::io::Result<JoinHandle<()>> {
         let persist = Arc::clone(self);
         std::thread::Builder::new().name("gantry-persist".into()).spawn(move || {
             let mut next_period = Instant::now() + period;
             while let Some((files, version)) = persist.next_round(&mut next_period, period) {
-                persist.finish(version, write(files));
+                let result = write(files);
+                let is_written = result.is_ok();
+                persist.finish(version, result);
+                if is_written {
+                    written(files);
+                }
             }
             persist.finish(u64::MAX, write(StateFiles::ALL));
         })
@@ -210,7 +217,7 @@ mod tests {
         let persist = Arc::new(Persist::default());
         let (told, heard) = mpsc::channel();
         let thread = persist
-            .start(Duration::from_secs(3600), move |files| told.send(files).map_err(|_| Gone))
+            .start(Duration::from_secs(3600), move |files| told.send(files).map_err(|_| Gone), |_| {})
             .unwrap();
         let version = persist.request(StateFile::Topics);
         wait(&persist, version).unwrap();
@@ -226,7 +233,7 @@ mod tests {
         let mut first = true;
         let fail_once = Mutex::new(move || if std::mem::take(&mut first) { Err(Gone) } else { Ok(()) });
         let thread =
-            persist.start(Duration::from_secs(3600), move |_| (fail_once.lock().unwrap())()).unwrap();
+            persist.start(Duration::from_secs(3600), move |_| (fail_once.lock().unwrap())(), |_| {}).unwrap();
         assert_eq!(wait(&persist, persist.request(StateFile::Topics)), Err(PersistFailed));
         assert_eq!(wait(&persist, persist.request(StateFile::Topics)), Ok(()));
         persist.stop();

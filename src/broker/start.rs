@@ -21,6 +21,7 @@ use super::requests::Requests;
 use super::side_json::SideJson;
 use super::topic;
 use super::topic_files::TopicFiles;
+use super::topic_news::TopicNews;
 use super::topics::TopicDesk;
 use super::unique_ids::UniqueIds;
 use super::{Broker, BrokerSettings, Identity};
@@ -105,6 +106,7 @@ impl Broker {
             persist_thread: Mutex::new(None),
             parked: Parked::default(),
             topics: TopicDesk::new(topic_state, topic_files),
+            topic_news: TopicNews::default(),
             identity,
             settings,
             clock,
@@ -112,6 +114,7 @@ impl Broker {
         });
         broker.create_system_topics(broker.now());
         broker.publish_all_topics();
+        broker.topic_news.loaded(broker.topics_version());
         broker.restore_producers().map_err(state)?;
         broker.start_persisting(offset_files).map_err(state)?;
         Ok(broker)
@@ -123,14 +126,20 @@ impl Broker {
             Some(broker) => broker.write_state(&offset_files, files),
             None => Ok(()),
         };
-        let thread = self.persist.start(self.settings.fold_interval, write)?;
+        let broker = Arc::downgrade(self);
+        let written = move |files| {
+            if let Some(broker) = broker.upgrade() {
+                broker.state_written(files);
+            }
+        };
+        let thread = self.persist.start(self.settings.fold_interval, write, written)?;
         *self.persist_thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread);
         Ok(())
     }
 
     fn write_state(&self, offset_files: &OffsetFiles, files: StateFiles) -> io::Result<()> {
         if files.contains(StateFile::Topics) {
-            self.topics.save()?;
+            self.topic_news.saved(self.topics.save()?);
         }
         if files.contains(StateFile::Offsets) {
             offset_files.save(&self.ledger)?;

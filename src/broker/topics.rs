@@ -17,13 +17,14 @@ use super::topic_files::{TopicFiles, TopicSnapshot, TopicState};
 use super::{Broker, Durability, Identity};
 use crate::mapping::names::{self, OwnNames, Visibility};
 use crate::semantics::Millis;
+use crate::semantics::data_version::DataVersion;
 use crate::semantics::kafka_configs::{CONFIG_KEYS, ConfigError, KafkaConfigs};
 use crate::semantics::kafka_topics::{KafkaTopic, TopicId};
 use crate::semantics::topic_attributes::{MESSAGE_TYPES, QUEUE_TYPES};
 use crate::semantics::topic_names::{self, NameError};
 use crate::semantics::topics::{
     AutoCreateError, ChangeError, MESSAGE_TYPE, QUEUE_TYPE, QUEUES_MAX, SendTemplate, SystemTopics,
-    TopicConfig,
+    TopicConfig, Topics,
 };
 
 /// The table, and the view of it that requests read.
@@ -141,10 +142,14 @@ impl TopicDesk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the state files. Blocks.
-    pub(super) fn save(&self) -> std::io::Result<()> {
-        let snapshot: TopicSnapshot = self.state().snapshot();
-        self.files.save(&snapshot)
+    /// Writes the state files; gives the version of the table that they hold now. Blocks.
+    pub(super) fn save(&self) -> std::io::Result<DataVersion> {
+        let (version, snapshot): (_, TopicSnapshot) = {
+            let state = self.state();
+            (state.topics.data_version(), state.snapshot())
+        };
+        self.files.save(&snapshot)?;
+        Ok(version)
     }
 
     fn publish(&self, topic: Arc<Topic>) {
@@ -188,7 +193,7 @@ impl Broker {
 
     /// The version of the topic table, as name servers compare it.
     #[must_use]
-    pub fn topics_version(&self) -> crate::semantics::data_version::DataVersion {
+    pub fn topics_version(&self) -> DataVersion {
         self.topics.state().topics.data_version()
     }
 
@@ -247,6 +252,16 @@ impl Broker {
         let topic = self.assemble(state, config, version);
         self.topics.publish(Arc::clone(&topic));
         topic
+    }
+
+    /// Changes settings of existing topics; gives the names of those that changed.
+    pub(super) fn change_topics(
+        &self,
+        change: impl FnOnce(&mut Topics) -> Vec<Arc<TopicConfig>>,
+    ) -> Vec<Arc<str>> {
+        let mut state = self.topics.state();
+        let changed = change(&mut state.topics);
+        changed.into_iter().map(|config| Arc::clone(&self.settle(&mut state, config).config().name)).collect()
     }
 
     /// The topic that a native send goes to, created by the TBW102 rules when missing.

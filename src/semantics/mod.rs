@@ -19,6 +19,7 @@ pub mod offsets;
 pub mod partition_map;
 pub mod producer_ids;
 pub mod producers;
+pub mod registration;
 pub mod routes;
 pub mod subscriptions;
 pub mod topic_attributes;

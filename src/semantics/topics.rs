@@ -332,6 +332,20 @@ impl Topics {
         }
     }
 
+    /// Marks exactly the topics for which `is_ordered` holds; gives those that changed.
+    pub fn set_ordered(&mut self, now: Millis, is_ordered: impl Fn(&str) -> bool) -> Vec<Arc<TopicConfig>> {
+        let differing = self.table.values_mut().filter(|topic| topic.order != is_ordered(&topic.name));
+        let changed: Vec<_> = differing
+            .map(|topic| {
+                let config = Arc::make_mut(topic);
+                config.order = !config.order;
+                Arc::clone(topic)
+            })
+            .collect();
+        self.bump_if(now, !changed.is_empty());
+        changed
+    }
+
     fn insert(&mut self, now: Millis, topic: TopicConfig) -> Arc<TopicConfig> {
         let topic = Arc::new(topic);
         self.table.insert(Arc::clone(&topic.name), Arc::clone(&topic));
@@ -460,5 +474,20 @@ mod tests {
     fn counts_queues_by_the_larger_side() {
         let shrinking = TopicConfig { write_queues: 2, ..TopicConfig::new("t", 4) };
         assert_eq!(shrinking.queues(), 4);
+    }
+
+    #[test]
+    fn marks_exactly_the_ordered_topics_and_changes_the_version_once() {
+        let mut topics = started();
+        topics.insert(NOW, TopicConfig { order: true, ..TopicConfig::new("was", 1) });
+        topics.insert(NOW, TopicConfig::new("is", 1));
+        let before = topics.data_version().counter;
+        let names = |changed: Vec<Arc<TopicConfig>>| {
+            changed.iter().map(|topic| (topic.name.to_string(), topic.order)).collect::<Vec<_>>()
+        };
+        let changed = topics.set_ordered(NOW, |topic| topic == "is");
+        assert_eq!(names(changed), [("was".to_owned(), false), ("is".to_owned(), true)]);
+        assert!(topics.set_ordered(NOW, |topic| topic == "is").is_empty());
+        assert_eq!(topics.data_version().counter, before + 1);
     }
 }
