@@ -4,9 +4,13 @@
 
 mod backtraces;
 mod banner;
+mod broker;
 mod config;
 mod logging;
+mod name_server_role;
+mod namesrv;
 mod roles;
+mod serve;
 mod start;
 mod store;
 
@@ -21,7 +25,7 @@ const FAILED: u8 = 1;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done; for start: stopped by a signal
+  0  done; for what serves: stopped by a signal
   1  failed; standard error says why
   2  the command line is wrong";
 
@@ -37,6 +41,10 @@ struct Gantry {
 enum Command {
     /// Start name server, RocketMQ broker and Kafka broker in this process
     Start(start::Start),
+    /// Start the broker of both dialects alone; name servers run elsewhere
+    Broker(broker::Broker),
+    /// Start the name server alone
+    Namesrv(namesrv::Namesrv),
     /// Check and explain configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -49,6 +57,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Gantry::parse().command {
         Command::Start(start) => start.run(),
+        Command::Broker(broker) => broker.run(),
+        Command::Namesrv(namesrv) => namesrv.run(),
         Command::Config(config) => config.run(),
         Command::Store(store) => store.run(),
     };

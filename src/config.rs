@@ -18,11 +18,12 @@ mod namesrv;
 mod native;
 mod nearest;
 mod network;
+mod registration;
 mod store;
 mod value;
 mod without_effect;
 
-pub use document::{document, explain};
+pub use document::{document, explain, keys_of};
 pub use fault::{ConfigError, Fault, Notice};
 pub use identity::Identity;
 pub use kafka::Kafka;
@@ -31,8 +32,9 @@ pub use load::{Assignment, Loaded, Source, from_environment, load, read_file};
 pub use namesrv::Namesrv;
 pub use native::Native;
 pub use network::Network;
+pub use registration::Registration;
 pub use store::Store;
-pub use value::{FlushDiskType, Hours, KafkaAddress};
+pub use value::{FlushDiskType, HostPorts, Hours, KafkaAddress};
 
 /// Everything that can be configured, after defaults, file, environment and command line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,13 +49,15 @@ pub struct Settings {
     pub native: Native,
     /// Kafka clients.
     pub kafka: Kafka,
+    /// Name servers of other processes.
+    pub registration: Registration,
     /// The name server.
     pub namesrv: Namesrv,
 }
 
 /// Every key, in the order of the documented files.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    [identity::KEYS, network::KEYS, store::KEYS, native::KEYS, kafka::KEYS, namesrv::KEYS]
+    [identity::KEYS, network::KEYS, store::KEYS, native::KEYS, kafka::KEYS, registration::KEYS, namesrv::KEYS]
         .into_iter()
         .flatten()
 }

@@ -6,6 +6,7 @@
 use gantry_protocols::remoting::bodies::BodyError;
 use gantry_protocols::remoting::headers::HeaderError;
 use gantry_protocols::remoting::{RequestCode, ResponseCode};
+use java_properties::{LineContent, PropertiesIter};
 
 /// One request code: in which lane, by which function.
 pub(crate) struct Route<Lane, Run> {
@@ -77,4 +78,18 @@ impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         Self::new(ResponseCode::SYSTEM_ERROR, error.to_string())
     }
+}
+
+/// The settings of a body that is Java properties text, in the order written.
+pub(crate) fn properties(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
+    let mut settings = Vec::new();
+    for line in PropertiesIter::new(body) {
+        let line = line.map_err(|error| {
+            Refusal::new(ResponseCode::SYSTEM_ERROR, format!("the body is no properties text: {error}"))
+        })?;
+        if let LineContent::KVPair(key, value) = line.consume_content() {
+            settings.push((key, value));
+        }
+    }
+    Ok(settings)
 }

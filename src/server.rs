@@ -18,7 +18,7 @@ mod shutdown;
 
 pub use clock::Clock;
 pub use http::Health;
-pub use listen::{Addresses, BindError, Sockets, bind, dialable};
+pub use listen::{Addresses, BindError, BrokerAddresses, Roles, Sockets, bind, dialable};
 pub use metrics::broker_metrics;
 pub use progress::Progress;
 pub use ready_file::{ReadyFile, ReadyFileError};

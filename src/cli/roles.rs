@@ -1,4 +1,4 @@
-//! Roles: what `gantry start` serves behind its sockets. The one place that knows all dialects and the store.
+//! Roles: what a process serves behind its sockets. The one place that knows all dialects and the store.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -7,16 +7,17 @@ use std::time::Duration;
 use gantry_store::disk::{Disk, RealDisk};
 use gantry_store::format::HostAddr;
 use gantry_store::retention::{DeleteHours, RetentionConfig};
-use gantry_store::state_file::StateFile;
 use gantry_store::{FlushMode, StoreConfig};
 
+use super::name_server_role;
 use crate::broker::{Broker, BrokerSettings, Identity, OpenBroker, PullSettings};
 use crate::config::{FlushDiskType, Settings};
-use crate::namesrv::{KvKeeper, LocalBroker, NameServer, NameServerConfig};
+use crate::namesrv::NameServer;
 use crate::semantics::kafka_group::GroupConfig;
-use crate::semantics::routes::RouteConfig;
 use crate::semantics::topics::Perm;
-use crate::server::{self, Addresses, AnyError, Clock, Health, Listeners, Progress, Shutdown};
+use crate::server::{
+    self, Addresses, AnyError, BrokerAddresses, Clock, Health, Listeners, Progress, Shutdown,
+};
 
 /// A frame may be this much larger than its body: head, topic and properties.
 const FRAME_OVERHEAD: u32 = 64 << 10;
@@ -34,74 +35,85 @@ pub(super) fn open(
     progress: &mut Progress,
 ) -> Result<Listeners, AnyError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let open = OpenBroker {
-        identity: identity(settings, addresses),
-        settings: broker_settings(settings),
-        store: store_config(settings, addresses),
-        disk: Arc::clone(&disk),
-        clock: clock.to_fn(),
-    };
-    let broker = Broker::open(open, &mut |at| progress.at(at.at.0.unsigned_abs(), at.end.0.unsigned_abs()))?;
-    let name_server = name_server(settings, clock, &disk, &broker)?;
-    drive(clock, shutdown, &broker, &name_server);
-    let closing = Arc::clone(&broker);
-    let registry = server::broker_metrics(&broker);
+    let open = |own| open_broker(settings, own, clock, &disk, progress);
+    let broker = addresses.broker.as_ref().map(open).transpose()?;
+    let serves_names = addresses.namesrv.is_some();
+    let name_server =
+        serves_names.then(|| name_server_role::open(settings, clock, &disk, broker.as_ref())).transpose()?;
+    drive(clock, shutdown, broker.as_ref(), name_server.as_ref());
+    let registrar = broker
+        .as_ref()
+        .map(|broker| name_server_role::register(settings, addresses, broker, shutdown))
+        .transpose()?;
+    let closing = broker.clone();
     Ok(Listeners {
-        namesrv: Some(server::dialects::namesrv(name_server)),
-        remoting: Some(server::dialects::remoting(Arc::clone(&broker))),
-        kafka: Some(server::dialects::kafka(Arc::clone(&broker))),
+        namesrv: name_server.map(server::dialects::namesrv),
+        remoting: broker.clone().map(server::dialects::remoting),
+        kafka: broker.clone().map(server::dialects::kafka),
+        registry: broker.as_ref().map(server::broker_metrics).unwrap_or_default(),
         health: Arc::new(Ready(broker)),
-        registry,
-        close: Box::new(move || closing.close().map_err(AnyError::from)),
+        close: Box::new(move || {
+            drop(registrar);
+            closing.map_or(Ok(()), |broker| broker.close()).map_err(AnyError::from)
+        }),
     })
 }
 
-struct Ready(Arc<Broker>);
+fn open_broker(
+    settings: &Settings,
+    own: &BrokerAddresses,
+    clock: &Clock,
+    disk: &Arc<dyn Disk>,
+    progress: &mut Progress,
+) -> Result<Arc<Broker>, AnyError> {
+    let open = OpenBroker {
+        identity: identity(settings, own),
+        settings: broker_settings(settings),
+        store: store_config(settings, own),
+        disk: Arc::clone(disk),
+        clock: clock.to_fn(),
+    };
+    let scanned = &mut |at: gantry_store::Progress| {
+        progress.at(at.at.0.unsigned_abs(), at.end.0.unsigned_abs());
+    };
+    Ok(Broker::open(open, scanned)?)
+}
+
+struct Ready(Option<Arc<Broker>>);
 
 impl Health for Ready {
     fn reasons(&self) -> Vec<String> {
-        self.0.unreadiness()
+        self.0.as_ref().map(|broker| broker.unreadiness()).unwrap_or_default()
     }
 }
 
-fn drive(clock: &Clock, shutdown: &Shutdown, broker: &Arc<Broker>, name_server: &Arc<NameServer>) {
-    let (one, other) = (Arc::clone(broker), Arc::clone(name_server));
+fn drive(
+    clock: &Clock,
+    shutdown: &Shutdown,
+    broker: Option<&Arc<Broker>>,
+    name_server: Option<&Arc<NameServer>>,
+) {
+    let (broker, name_server) = (broker.cloned(), name_server.cloned());
     let stop = shutdown.clone();
     let timers = server::dialects::drive_timers(clock.clone(), shutdown.clone(), move |now, waker| {
-        if let Some(failure) = one.fatal_failure().filter(|_| !stop.is_stopping()) {
+        let failure = broker.as_ref().and_then(|broker| broker.fatal_failure());
+        if let Some(failure) = failure.filter(|_| !stop.is_stopping()) {
             tracing::error!(
                 failure,
                 "the store failed for good; the broker stops, restart it once the disk works"
             );
             stop.stop();
         }
-        [one.tick(now, waker), other.tick(now, waker)].into_iter().flatten().min()
+        let ticks = [
+            broker.as_ref().and_then(|broker| broker.tick(now, waker)),
+            name_server.as_ref().and_then(|server| server.tick(now, waker)),
+        ];
+        ticks.into_iter().flatten().min()
     });
     tokio::spawn(timers);
 }
 
-fn name_server(
-    settings: &Settings,
-    clock: &Clock,
-    disk: &Arc<dyn Disk>,
-    broker: &Arc<Broker>,
-) -> Result<Arc<NameServer>, AnyError> {
-    let default = || settings.store.root.join("namesrv").join("kvConfig.json");
-    // Its directory is synced by name, so it has to have one.
-    let path = std::path::absolute(settings.namesrv.kv_config_path.clone().unwrap_or_else(default))?;
-    if let Some(dir) = path.parent() {
-        disk.create_dirs(dir)?;
-    }
-    let (keeper, saved) = KvKeeper::open(StateFile::new(Arc::clone(disk), path))?;
-    let local: Arc<dyn LocalBroker> = Arc::<Broker>::clone(broker);
-    let config = NameServerConfig {
-        order_messages: settings.namesrv.order_message_enable,
-        routes: RouteConfig::default(),
-    };
-    Ok(NameServer::new(config, keeper, saved, Some(local), clock.to_fn()))
-}
-
-fn identity(settings: &Settings, addresses: &Addresses) -> Identity {
+fn identity(settings: &Settings, addresses: &BrokerAddresses) -> Identity {
     let advertised = settings.kafka.advertised_listeners.as_ref();
     Identity {
         cluster: settings.identity.broker_cluster_name.clone(),
@@ -119,7 +131,7 @@ fn identity(settings: &Settings, addresses: &Addresses) -> Identity {
 
 /// The address in message ids: `brokerIP1`, else where the broker listens, else (bound to all) the address this
 /// machine would use to reach others; loopback when there is none.
-fn store_host(settings: &Settings, addresses: &Addresses) -> HostAddr {
+fn store_host(settings: &Settings, addresses: &BrokerAddresses) -> HostAddr {
     let listen = addresses.remoting.ip();
     let ip = settings.identity.broker_ip1.unwrap_or(listen);
     let ip = if ip.is_unspecified() { outward().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { ip };
@@ -174,7 +186,7 @@ fn broker_settings(settings: &Settings) -> BrokerSettings {
     }
 }
 
-fn store_config(settings: &Settings, addresses: &Addresses) -> StoreConfig {
+fn store_config(settings: &Settings, addresses: &BrokerAddresses) -> StoreConfig {
     let store = &settings.store;
     let units = |bytes: u64, unit: u64| u32::try_from(bytes.div_ceil(unit)).unwrap_or(u32::MAX);
     let mut config = StoreConfig::new(&store.root);

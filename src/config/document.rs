@@ -9,7 +9,7 @@ pub fn document(role: Role) -> String {
         Role::Broker => BROKER_HEAD,
         Role::Namesrv => NAMESRV_HEAD,
     });
-    for key in keys().filter(|key| belongs(key, role)) {
+    for key in keys_of(role) {
         let name = if key.name == "namesrvPort" && role == Role::Namesrv { "listenPort" } else { key.name };
         text.push_str(&format!("\n# {}\n# {}\n{name}={}\n", key.doc, facts(key), key.default));
     }
@@ -29,6 +29,11 @@ fn facts(key: &Key) -> String {
     format!("({} key; {}: {}{unset})", key.origin, key.unit, key.allowed)
 }
 
+/// The keys that a file of `role` holds.
+pub fn keys_of(role: Role) -> impl Iterator<Item = &'static Key> {
+    keys().filter(move |key| belongs(key, role))
+}
+
 /// namesrv.conf holds the name server's keys and the few of others that it needs.
 fn belongs(key: &Key, role: Role) -> bool {
     match role {
@@ -45,6 +50,10 @@ const NAMESRV_KEYS: &[&str] = &[
     "storePathRootDir",
     "kvConfigPath",
     "orderMessageEnable",
+    "returnOrderTopicConfigToBroker",
+    "supportActingMaster",
+    "enableTopicList",
+    "enableAllTopicList",
 ];
 
 const BROKER_HEAD: &str = "\

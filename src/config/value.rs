@@ -202,6 +202,53 @@ impl Value for KafkaAddress {
     }
 }
 
+/// Processes to dial, as `host:port` each; empty when there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostPorts(Vec<String>);
+
+impl HostPorts {
+    /// The most that are taken: each has a thread of its own.
+    const MAX: usize = 16;
+
+    /// Each once, in the order written.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Value for HostPorts {
+    const ALLOWED: Allowed = Allowed::Form("host:port, up to 16 separated by ';' or ','");
+
+    fn parse(text: &str, _: &Allowed) -> Option<Self> {
+        let mut all: Vec<String> = Vec::new();
+        for entry in text.split([';', ',']).map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (host, port) = entry.rsplit_once(':')?;
+            let bare = host.strip_prefix('[').map_or(Some(host), |rest| rest.strip_suffix(']'))?;
+            let named =
+                !host.contains(':') && bare.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+            let numbered = bare.parse::<std::net::Ipv6Addr>().is_ok() && host.starts_with('[');
+            let dialable =
+                !bare.is_empty() && (named || numbered) && port.parse::<u16>().is_ok_and(|port| port != 0);
+            if !dialable {
+                return None;
+            }
+            if !all.iter().any(|known| known == entry) {
+                all.push(entry.to_owned());
+            }
+        }
+        (all.len() <= Self::MAX).then_some(Self(all))
+    }
+
+    fn text(&self) -> String {
+        self.0.join(";")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,6 +287,18 @@ mod tests {
         check::<KafkaAddress>("PLAINTEXT://[::1]:9092", Some("PLAINTEXT://[::1]:9092"));
         check::<KafkaAddress>("SASL_SSL://:9092", None);
         check::<KafkaAddress>("localhost:9092", None);
+    }
+
+    #[test]
+    fn name_servers_are_a_list_of_hosts_with_ports() {
+        check::<HostPorts>("", Some(""));
+        check::<HostPorts>("ns-1:9876; 10.0.0.2:9876;", Some("ns-1:9876;10.0.0.2:9876"));
+        check::<HostPorts>("a:1;a:1,[::1]:2", Some("a:1;[::1]:2"));
+        for wrong in ["ns-1", "ns-1:0", "ns-1:65536", ":9876", "::1:9876", "[::1:2", "a/b:1", "http://a:1"] {
+            check::<HostPorts>(wrong, None);
+        }
+        let many = (0..17).map(|n| format!("ns-{n}:1")).collect::<Vec<_>>().join(";");
+        check::<HostPorts>(&many, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 /// RocketMQ `common/BrokerConfig.java` and `common/BrokerIdentity.java`.
 #[rustfmt::skip]
 pub(super) const BROKER: &[&str] = &[
-    "brokerConfigPath", "rocketmqHome", "namesrvAddr", "brokerIP2", "recoverConcurrently",
+    "brokerConfigPath", "rocketmqHome", "brokerIP2", "recoverConcurrently",
     "messageStorePlugIn", "msgTraceTopicName", "traceTopicEnable", "sendMessageThreadPoolNums",
     "putMessageFutureThreadPoolNums", "pullMessageThreadPoolNums", "litePullMessageThreadPoolNums",
     "ackMessageThreadPoolNums", "processReplyMessageThreadPoolNums", "queryMessageThreadPoolNums",
@@ -26,9 +26,9 @@ pub(super) const BROKER: &[&str] = &[
     "waitTimeMillsInTransactionQueue", "waitTimeMillsInAckQueue", "waitTimeMillsInAdminBrokerQueue",
     "startAcceptSendRequestTimeStamp", "traceOn", "enableCalcFilterBitMap", "rejectPullConsumerEnable",
     "expectConsumerNumUseFilter", "maxErrorRateOfBloomFilter", "filterDataCleanTimeSpan",
-    "filterSupportRetry", "enablePropertyFilter", "compressedRegister", "forceRegister",
-    "registerNameServerPeriod", "updateNameServerAddrPeriod", "brokerHeartbeatInterval",
-    "brokerNotActiveTimeoutMillis", "enableNetWorkFlowControl", "enableBroadcastOffsetStore",
+    "filterSupportRetry", "enablePropertyFilter", "compressedRegister",
+    "updateNameServerAddrPeriod",
+    "enableNetWorkFlowControl", "enableBroadcastOffsetStore",
     "broadcastOffsetExpireSecond", "broadcastOffsetExpireMaxSecond", "popPollingSize", "popPollingMapSize",
     "popPollingMapExpireTimeSeconds", "maxPopPollingSize", "reviveQueueNum", "reviveInterval",
     "reviveMaxSlow", "reviveScanTime", "enableSkipLongAwaitingAck", "reviveAckWaitMs", "enablePopLog",
@@ -44,7 +44,7 @@ pub(super) const BROKER: &[&str] = &[
     "transactionTimeOut", "transactionCheckMax", "transactionCheckInterval",
     "transactionMetricFlushInterval", "transactionOpMsgMaxSize", "transactionOpBatchInterval", "aclEnable",
     "storeReplyMessageEnable", "enableDetailStat", "autoDeleteUnusedStats", "isolateLogEnable",
-    "forwardTimeout", "enableSlaveActingMaster", "enableRemoteEscape", "skipPreOnline", "asyncSendEnable",
+    "forwardTimeout", "enableRemoteEscape", "skipPreOnline", "asyncSendEnable",
     "useServerSideResetOffset", "consumerOffsetUpdateVersionStep", "delayOffsetUpdateVersionStep",
     "lockInStrictMode", "compatibleWithOldNameSrv", "enableControllerMode", "controllerAddr",
     "fetchControllerAddrByDnsLookup", "syncBrokerMetadataPeriod", "checkSyncStateSetPeriod",
@@ -143,10 +143,10 @@ pub(super) const NETTY: &[&str] = &[
 /// RocketMQ `common/namesrv/NamesrvConfig.java`.
 #[rustfmt::skip]
 pub(super) const NAMESRV: &[&str] = &[
-    "configStorePath", "productEnvName", "clusterTest", "returnOrderTopicConfigToBroker",
+    "configStorePath", "productEnvName", "clusterTest",
     "clientRequestThreadPoolNums", "defaultThreadPoolNums", "clientRequestThreadPoolQueueCapacity",
-    "defaultThreadPoolQueueCapacity", "unRegisterBrokerQueueCapacity", "supportActingMaster",
-    "enableAllTopicList", "enableTopicList", "notifyMinBrokerIdChanged", "enableControllerInNamesrv",
+    "defaultThreadPoolQueueCapacity", "unRegisterBrokerQueueCapacity",
+    "notifyMinBrokerIdChanged", "enableControllerInNamesrv",
     "needWaitForService", "waitSecondsForService", "deleteTopicWithBrokerRegistration",
     // A broker expires at its own deadline, not at the next scan.
     "scanNotActiveBrokerInterval",

@@ -56,6 +56,15 @@ pub(super) fn queues_of(config: &TopicConfig) -> routes::QueueData {
     }
 }
 
+pub(super) fn queues_on(data: &QueueData) -> routes::QueueData {
+    routes::QueueData {
+        read_queues: data.read_queue_nums,
+        write_queues: data.write_queue_nums,
+        perm: Perm(data.perm),
+        sys_flag: data.topic_sys_flag,
+    }
+}
+
 pub(super) fn version_of(body: DataVersion) -> data_version::DataVersion {
     data_version::DataVersion {
         state_version: body.state_version,

@@ -100,10 +100,14 @@ impl<'s> Call<'s> {
         Ok(Answer::Done)
     }
 
+    /// Success with a body as it is.
+    pub(super) fn answer_body(&mut self, body: Bytes) -> Result<Answer, Refusal> {
+        self.to.write(self.out, ResponseCode::SUCCESS, None, body, |_| {});
+        Ok(Answer::Done)
+    }
+
     /// Success with `body` as standard JSON: integer keys are quoted, which every client reads.
     pub(super) fn answer_json(&mut self, body: &impl Serialize) -> Result<Answer, Refusal> {
-        let text = bodies::encode(body)?;
-        self.to.write(self.out, ResponseCode::SUCCESS, None, text, |_| {});
-        Ok(Answer::Done)
+        self.answer_body(bodies::encode(body)?)
     }
 }

@@ -5,11 +5,11 @@
 //! Topics of the broker in this process are gone from here as soon as they are deleted there.
 //! Source: RocketMQ 5.3.3 `namesrv/processor/DefaultRequestProcessor.java`, `RouteInfoManager.java`.
 
-use gantry_protocols::remoting::RequestCode;
 use gantry_protocols::remoting::bodies::route::{BrokerMemberGroup, BrokerMemberGroupResponse, ClusterInfo};
 use gantry_protocols::remoting::headers::broker::BrokerMemberGroupRequest;
 use gantry_protocols::remoting::headers::route::TopicsByClusterRequest;
 use gantry_protocols::remoting::headers::topic::DeleteTopicInNamesrvRequest;
+use gantry_protocols::remoting::{RequestCode, ResponseCode};
 
 use super::bodies::{broker_body, topic_list};
 use super::call::{Answer, Call, Refusal};
@@ -39,6 +39,7 @@ fn clusters(call: &mut Call<'_>) -> Result<Answer, Refusal> {
 }
 
 fn topics(call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    demand(call.server.switches().all_topic_list)?;
     let topics = call.server.topics();
     call.answer_json(&topic_list(&topics, None))
 }
@@ -50,6 +51,7 @@ fn delete_topic(call: &mut Call<'_>) -> Result<Answer, Refusal> {
 }
 
 fn topics_of_cluster(call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    demand(call.server.switches().topic_list)?;
     let request: TopicsByClusterRequest<'_> = call.header()?;
     let topics = call.server.topics_of_cluster(&request.cluster);
     call.answer_json(&topic_list(&topics, None))
@@ -57,11 +59,17 @@ fn topics_of_cluster(call: &mut Call<'_>) -> Result<Answer, Refusal> {
 
 /// The names of clusters and brokers, which are topics too, and some broker to ask further.
 fn system_topics(call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    demand(call.server.switches().topic_list)?;
     let clusters = call.server.clusters();
     let brokers = call.server.brokers(call.asked_at);
     let some_address = brokers.values().find_map(|data| data.addresses.values().next());
     let names = clusters.iter().flat_map(|(cluster, names)| std::iter::once(cluster).chain(names));
     call.answer_json(&topic_list(names, some_address.map(|address| address.to_string())))
+}
+
+/// What a list that is switched off is answered with.
+pub(super) fn demand(is_enabled: bool) -> Result<(), Refusal> {
+    if is_enabled { Ok(()) } else { Err(Refusal::new(ResponseCode::SYSTEM_ERROR, "disable")) }
 }
 
 fn members(call: &mut Call<'_>) -> Result<Answer, Refusal> {

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Poll, Waker};
 
 use indexmap::{IndexMap, IndexSet};
@@ -12,22 +12,15 @@ use tracing::{info, warn};
 
 use super::kv_keeper::{KvKeepError, KvKeeper, Version};
 use super::local::LocalBroker;
+use super::switches::{NameServerConfig, SwitchError, Switches};
 use super::table::Table;
 use crate::semantics::Millis;
 use crate::semantics::data_version::DataVersion;
 use crate::semantics::routes::kv::{KvConfig, ORDER_TOPIC_NAMESPACE};
 use crate::semantics::routes::{
-    BrokerData, ConnectionId, Departure, RegisterError, Registered, Registration, Route, RouteConfig, Routes,
+    BrokerData, ConnectionId, Departure, QueueData, RegisterError, Registered, Registration, Route,
+    RouteConfig, Routes, UnitTopics,
 };
-
-/// What a name server is started with.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NameServerConfig {
-    /// `orderMessageEnable`: routes carry the order configuration of their topic.
-    pub order_messages: bool,
-    /// Rules of the route table.
-    pub routes: RouteConfig,
-}
 
 /// Why a registration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +42,7 @@ pub enum RegistrationError {
 
 /// The name server.
 pub struct NameServer {
-    config: NameServerConfig,
+    config: RwLock<NameServerConfig>,
     routes: Mutex<Guarded>,
     kv: Mutex<KvConfig>,
     keeper: KvKeeper,
@@ -72,9 +65,9 @@ impl NameServer {
         local: Option<Arc<dyn LocalBroker>>,
         clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     ) -> Arc<Self> {
-        let table = Table::new(Routes::new(config.routes), local);
+        let table = Table::new(Routes::new(route_config(config.switches)), local);
         Arc::new(Self {
-            config,
+            config: RwLock::new(config),
             routes: Mutex::new(Guarded { table, timer: None }),
             kv: Mutex::new(saved),
             keeper,
@@ -89,6 +82,27 @@ impl NameServer {
 
     fn kv(&self) -> MutexGuard<'_, KvConfig> {
         self.kv.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The switches as they stand.
+    pub(super) fn switches(&self) -> Switches {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).switches
+    }
+
+    /// Changes all of `settings` or none, until the process ends.
+    pub(super) fn change_config(&self, settings: &[(String, String)]) -> Result<(), SwitchError> {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        config.change(settings)?;
+        let switches = config.switches;
+        drop(config);
+        self.routes().table.registered.configure(route_config(switches));
+        info!(?settings, "configuration changed by a request; the next start reads the file again");
+        Ok(())
+    }
+
+    /// `key=value` lines of the whole configuration.
+    pub(super) fn config_text(&self) -> String {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).text()
     }
 
     pub(super) fn now(&self) -> Millis {
@@ -121,7 +135,7 @@ impl NameServer {
 
     /// `orderTopicConf` of a topic, where routes carry it.
     pub(super) fn order_of(&self, topic: &str) -> Option<String> {
-        if !self.config.order_messages {
+        if !self.switches().order_messages {
             return None;
         }
         self.kv().order_topic(topic).map(str::to_owned)
@@ -203,6 +217,16 @@ impl NameServer {
         self.routes().table.registered.delete_topic(topic, cluster);
     }
 
+    /// Adds one topic on brokers that are known; false when one is not, and nothing done.
+    pub(super) fn register_topic(&self, topic: &str, queues: Vec<(Arc<str>, QueueData)>) -> bool {
+        self.routes().table.registered.register_topic(topic, queues)
+    }
+
+    /// Topics that units made or subscribe.
+    pub(super) fn unit_topics(&self, kind: UnitTopics) -> Vec<Arc<str>> {
+        self.routes().table.unit_topics(kind)
+    }
+
     pub(super) fn wipe_write_perm(&self, broker: &str) -> usize {
         self.routes().table.wipe_write_perm(broker)
     }
@@ -231,14 +255,18 @@ impl NameServer {
         self.kv().namespace(namespace).cloned()
     }
 
-    /// All order configurations, which a broker is told with its registration.
+    /// All order configurations, where a broker is told them with its registration.
     pub(super) fn orders(&self) -> Option<IndexMap<String, String>> {
-        self.kv_namespace(ORDER_TOPIC_NAMESPACE)
+        self.switches().return_orders.then(|| self.kv_namespace(ORDER_TOPIC_NAMESPACE)).flatten()
     }
 
     pub(super) fn poll_kept(&self, version: Version, waker: &Waker) -> Poll<Result<(), KvKeepError>> {
         self.keeper.poll(version, waker)
     }
+}
+
+fn route_config(switches: Switches) -> RouteConfig {
+    RouteConfig { support_acting_master: switches.acting_master }
 }
 
 fn log_departures(gone: &[Departure], message: &'static str) {

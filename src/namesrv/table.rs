@@ -11,7 +11,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::local::LocalBroker;
 use crate::mapping::names;
-use crate::semantics::routes::{BrokerData, QueueData, Route, Routes};
+use crate::semantics::routes::{BrokerData, QueueData, Route, Routes, UnitTopics};
 use crate::semantics::topics::Perm;
 
 /// The routes.
@@ -124,6 +124,20 @@ impl Table {
         let local = self.local.as_ref().filter(|local| local.broker.identity().cluster == cluster);
         let own = local.map(|local| local.broker.topics()).unwrap_or_default();
         own.into_iter().chain(self.registered.topics_of_cluster(cluster).cloned()).collect()
+    }
+
+    /// Stored names of the topics that units made or subscribe.
+    pub(super) fn unit_topics(&self, kind: UnitTopics) -> Vec<Arc<str>> {
+        let local = self.local.iter().flat_map(|local| {
+            let topics = local.broker.topics().into_iter();
+            topics.filter(|topic| local.queues(topic).is_some_and(|queues| kind.fits(queues.sys_flag)))
+        });
+        let own: IndexSet<Arc<str>> = local.collect();
+        own.into_iter()
+            .chain(self.registered.unit_topics(kind).cloned())
+            .collect::<IndexSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// Master and slaves of a broker name.

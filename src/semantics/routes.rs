@@ -25,7 +25,7 @@ use super::Millis;
 use super::data_version::DataVersion;
 pub use super::subscriptions::ConnectionId;
 use super::topics::Perm;
-pub use query::Route;
+pub use query::{Route, UnitTopics};
 pub use register::{RegisterError, Registered, Registration};
 
 /// Id of the master in a broker group.
@@ -117,6 +117,11 @@ impl Routes {
     /// An empty table.
     pub fn new(config: RouteConfig) -> Self {
         Self { config, ..Self::default() }
+    }
+
+    /// Other rules from now on.
+    pub fn configure(&mut self, config: RouteConfig) {
+        self.config = config;
     }
 
     /// UNREGISTER_BROKER. False when no such broker is there.

@@ -14,33 +14,65 @@ const FAST_PORT_BELOW: u16 = 2;
 /// The replication port is this far above it.
 const HA_PORT_ABOVE: u16 = 1;
 
+/// What one process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roles {
+    /// Name server and broker.
+    All,
+    /// The broker of both dialects; name servers run elsewhere.
+    Broker,
+    /// The name server only.
+    NameServer,
+}
+
 /// All sockets of one process, bound and not yet accepting.
 #[derive(Debug)]
 pub struct Sockets {
-    pub(super) namesrv: TcpListener,
-    pub(super) remoting: TcpListener,
-    pub(super) fast: Option<TcpListener>,
-    pub(super) kafka: TcpListener,
+    pub(super) namesrv: Option<TcpListener>,
+    pub(super) broker: Option<BrokerSockets>,
     pub(super) http: TcpListener,
     pub(super) metrics: Option<TcpListener>,
     addresses: Addresses,
 }
 
+/// The broker's.
+#[derive(Debug)]
+pub(super) struct BrokerSockets {
+    pub(super) remoting: TcpListener,
+    pub(super) fast: Option<TcpListener>,
+    pub(super) kafka: TcpListener,
+}
+
 /// Where the sockets listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// The name server.
-    pub namesrv: SocketAddr,
-    /// The RocketMQ broker.
-    pub remoting: SocketAddr,
-    /// Its fast port, where one was free.
-    pub fast: Option<SocketAddr>,
-    /// Kafka.
-    pub kafka: SocketAddr,
+    /// The name server, where this process is one.
+    pub namesrv: Option<SocketAddr>,
+    /// The broker, where this process is one.
+    pub broker: Option<BrokerAddresses>,
     /// Health, readiness, metrics.
     pub http: SocketAddr,
     /// The second metrics port, where it was free.
     pub metrics: Option<SocketAddr>,
+}
+
+/// Where the broker listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokerAddresses {
+    /// RocketMQ.
+    pub remoting: SocketAddr,
+    /// RocketMQ's fast port, where one was free.
+    pub fast: Option<SocketAddr>,
+    /// Kafka.
+    pub kafka: SocketAddr,
+}
+
+impl Addresses {
+    /// Every main listener.
+    pub fn main(&self) -> impl Iterator<Item = SocketAddr> {
+        let broker = self.broker.map(|broker| [broker.remoting, broker.kafka]);
+        self.namesrv.into_iter().chain(broker.into_iter().flatten()).chain([self.http])
+    }
 }
 
 impl Sockets {
@@ -113,31 +145,49 @@ pub enum BindError {
     },
 }
 
-/// Binds all listeners of `settings`. Blocks only to resolve a host name in `listeners`.
+/// Binds the listeners that `roles` have. Blocks only to resolve a host name in `listeners`.
 ///
 /// # Errors
 /// When a main port cannot be listened on; a busy secondary port is logged as a warning.
-pub fn bind(settings: &Settings) -> Result<Sockets, BindError> {
+pub fn bind(settings: &Settings, roles: Roles) -> Result<Sockets, BindError> {
     let network = &settings.network;
     let at = |port| SocketAddr::new(network.bind_address, port);
-    let (remoting, fast) = bind_broker(at(network.listen_port))?;
-    let namesrv = bind_main("name server", at(network.namesrv_port), "--namesrv-port")?;
-    let kafka = bind_main("Kafka listener", kafka_address(settings)?, "--kafka-port")?;
+    let broker = (roles != Roles::NameServer).then(|| bind_broker(settings)).transpose()?;
+    let option = if roles == Roles::NameServer { "--port" } else { "--namesrv-port" };
+    let namesrv = (roles != Roles::Broker)
+        .then(|| bind_main("name server", at(network.namesrv_port), option))
+        .transpose()?;
     let http = bind_main("HTTP listener", at(network.http_port), "--http-port")?;
     let metrics_host = network.metrics_host.unwrap_or(network.bind_address);
-    let metrics = bind_secondary("second metrics port", SocketAddr::new(metrics_host, network.metrics_port));
-    let local = |what, listener: &TcpListener| {
-        listener.local_addr().map_err(|source| BindError::Failed { what, address: at(0), source })
-    };
+    let metrics = broker.as_ref().and_then(|_| {
+        bind_secondary("second metrics port", SocketAddr::new(metrics_host, network.metrics_port))
+    });
+    let broker_addresses = broker.as_ref().map(|broker| {
+        Ok(BrokerAddresses {
+            remoting: local("broker", &broker.remoting)?,
+            fast: broker.fast.as_ref().and_then(|listener| listener.local_addr().ok()),
+            kafka: local("Kafka listener", &broker.kafka)?,
+        })
+    });
     let addresses = Addresses {
-        namesrv: local("name server", &namesrv)?,
-        remoting: local("broker", &remoting)?,
-        fast: fast.as_ref().and_then(|listener| listener.local_addr().ok()),
-        kafka: local("Kafka listener", &kafka)?,
+        namesrv: namesrv.as_ref().map(|listener| local("name server", listener)).transpose()?,
+        broker: broker_addresses.transpose()?,
         http: local("HTTP listener", &http)?,
         metrics: metrics.as_ref().and_then(|listener| listener.local_addr().ok()),
     };
-    Ok(Sockets { namesrv, remoting, fast, kafka, http, metrics, addresses })
+    Ok(Sockets { namesrv, broker, http, metrics, addresses })
+}
+
+fn local(what: &'static str, listener: &TcpListener) -> Result<SocketAddr, BindError> {
+    let unknown = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+    listener.local_addr().map_err(|source| BindError::Failed { what, address: unknown, source })
+}
+
+fn bind_broker(settings: &Settings) -> Result<BrokerSockets, BindError> {
+    let network = &settings.network;
+    let (remoting, fast) = bind_remoting(SocketAddr::new(network.bind_address, network.listen_port))?;
+    let kafka = bind_main("Kafka listener", kafka_address(settings)?, "--kafka-port")?;
+    Ok(BrokerSockets { remoting, fast, kafka })
 }
 
 fn kafka_address(settings: &Settings) -> Result<SocketAddr, BindError> {
@@ -155,7 +205,7 @@ fn kafka_address(settings: &Settings) -> Result<SocketAddr, BindError> {
 }
 
 /// The broker's port and the fast port; with port 0, one whose neighbours are free.
-fn bind_broker(address: SocketAddr) -> Result<(TcpListener, Option<TcpListener>), BindError> {
+fn bind_remoting(address: SocketAddr) -> Result<(TcpListener, Option<TcpListener>), BindError> {
     const WHAT: &str = "RocketMQ broker";
     const OPTION: &str = "--remoting-port";
     if address.port() != 0 {
@@ -223,11 +273,22 @@ mod tests {
 
     #[test]
     fn free_ports_have_their_neighbours() {
-        let sockets = bind(&free()).unwrap();
+        let sockets = bind(&free(), Roles::All).unwrap();
         let addresses = sockets.addresses();
-        assert_eq!(addresses.fast.unwrap().port() + 2, addresses.remoting.port());
+        let broker = addresses.broker.unwrap();
+        assert_eq!(broker.fast.unwrap().port() + 2, broker.remoting.port());
         assert!(addresses.metrics.is_some());
-        assert!(addresses.namesrv.ip().is_loopback());
+        assert!(addresses.main().all(|address| address.ip().is_loopback()));
+        assert_eq!(addresses.main().count(), 4);
+    }
+
+    #[test]
+    fn a_role_binds_what_it_serves() {
+        let broker = *bind(&free(), Roles::Broker).unwrap().addresses();
+        assert_eq!((broker.namesrv, broker.broker.is_some()), (None, true));
+        let name_server = *bind(&free(), Roles::NameServer).unwrap().addresses();
+        assert_eq!((name_server.broker, name_server.metrics), (None, None));
+        assert!(name_server.namesrv.is_some());
     }
 
     #[test]
@@ -237,7 +298,7 @@ mod tests {
         let mut settings = free();
         settings.network.kafka_port = port;
         assert_eq!(
-            bind(&settings).unwrap_err().to_string(),
+            bind(&settings, Roles::All).unwrap_err().to_string(),
             format!(
                 "port {port} is in use: the Kafka listener cannot listen on 127.0.0.1:{port}; choose another \
                  with --kafka-port (0 is a free one) or stop what listens there"
@@ -250,14 +311,14 @@ mod tests {
         let busy = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut settings = free();
         settings.network.metrics_port = busy.local_addr().unwrap().port();
-        assert_eq!(bind(&settings).unwrap().addresses().metrics, None);
+        assert_eq!(bind(&settings, Roles::All).unwrap().addresses().metrics, None);
     }
 
     #[test]
     fn a_foreign_address_is_named() {
         let mut settings = free();
         settings.network.bind_address = "192.0.2.1".parse().unwrap();
-        let error = bind(&settings).unwrap_err().to_string();
+        let error = bind(&settings, Roles::All).unwrap_err().to_string();
         assert_eq!(error, "192.0.2.1 is no address of this machine: choose one with --listen");
     }
 
@@ -265,7 +326,7 @@ mod tests {
     fn kafka_listeners_win_over_the_port() {
         let mut settings = free();
         settings.kafka.listeners = Some(KafkaAddress { host: "localhost".into(), port: 0 });
-        assert!(bind(&settings).unwrap().addresses().kafka.ip().is_loopback());
+        assert!(bind(&settings, Roles::All).unwrap().addresses().broker.unwrap().kafka.ip().is_loopback());
     }
 
     #[test]

@@ -26,9 +26,12 @@ pub struct ReadyFileError {
 #[derive(Serialize)]
 struct Ready {
     pid: u32,
-    namesrv: String,
-    remoting: String,
-    kafka: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namesrv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remoting: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kafka: Option<String>,
     http: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     vip: Option<String>,
@@ -45,11 +48,11 @@ impl ReadyFile {
         let text = |address| dialable(address).to_string();
         let ready = Ready {
             pid: std::process::id(),
-            namesrv: text(addresses.namesrv),
-            remoting: text(addresses.remoting),
-            kafka: text(addresses.kafka),
+            namesrv: addresses.namesrv.map(text),
+            remoting: addresses.broker.map(|broker| text(broker.remoting)),
+            kafka: addresses.broker.map(|broker| text(broker.kafka)),
             http: text(addresses.http),
-            vip: addresses.fast.map(text),
+            vip: addresses.broker.and_then(|broker| broker.fast).map(text),
             metrics: addresses.metrics.map(text),
         };
         let failed = |source| ReadyFileError { path: path.to_owned(), source };
@@ -74,20 +77,16 @@ impl Drop for ReadyFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::BrokerAddresses;
 
     #[test]
     fn holds_every_address_and_goes_at_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ready.json");
         let address = |port| format!("0.0.0.0:{port}").parse().unwrap();
-        let addresses = Addresses {
-            namesrv: address(1),
-            remoting: address(4),
-            fast: Some(address(2)),
-            kafka: address(5),
-            http: address(6),
-            metrics: None,
-        };
+        let broker = BrokerAddresses { remoting: address(4), fast: Some(address(2)), kafka: address(5) };
+        let addresses =
+            Addresses { namesrv: Some(address(1)), broker: Some(broker), http: address(6), metrics: None };
         let file = ReadyFile::write(&path, &addresses).unwrap();
         let pid = std::process::id();
         assert_eq!(
@@ -104,14 +103,7 @@ mod tests {
     #[test]
     fn a_missing_directory_is_named() {
         let address = "127.0.0.1:1".parse().unwrap();
-        let addresses = Addresses {
-            namesrv: address,
-            remoting: address,
-            fast: None,
-            kafka: address,
-            http: address,
-            metrics: None,
-        };
+        let addresses = Addresses { namesrv: Some(address), broker: None, http: address, metrics: None };
         let error = ReadyFile::write(Path::new("/nowhere/ready"), &addresses).unwrap_err();
         assert!(error.to_string().starts_with("cannot write the ready file /nowhere/ready: "));
     }

@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::admission::Admission;
 use super::http::{self, Health, Opened, Status};
-use super::listen::{Addresses, Sockets};
+use super::listen::{Addresses, BrokerSockets, Sockets};
 use super::memory::ReadMemory;
 use super::metrics::ServerMetrics;
 use super::port::{Port, Shared};
@@ -146,7 +146,7 @@ impl Server {
         settings: &Settings,
         open: impl FnOnce() -> Result<Listeners, AnyError> + Send + 'static,
     ) -> Result<Option<Close>, RunError> {
-        let Sockets { namesrv, remoting, fast, kafka, http, metrics, .. } = sockets;
+        let Sockets { namesrv, broker, http, metrics, .. } = sockets;
         let status = self.serve_http([Some(http), metrics])?;
         let opening = on_thread(open).map_err(RunError::Runtime)?;
         let listeners = tokio::select! {
@@ -158,10 +158,12 @@ impl Server {
         }
         let remoting_idle = Duration::from_secs(settings.network.remoting_idle_seconds);
         let kafka_idle = Duration::from_millis(settings.kafka.connections_max_idle_ms);
-        self.serve_port("namesrv", Some(namesrv), listeners.namesrv, remoting_idle)?;
-        self.serve_port("remoting", Some(remoting), listeners.remoting.clone(), remoting_idle)?;
-        self.serve_port("fast", fast, listeners.remoting, remoting_idle)?;
-        self.serve_port("kafka", Some(kafka), listeners.kafka, kafka_idle)?;
+        self.serve_port("namesrv", namesrv, listeners.namesrv, remoting_idle)?;
+        if let Some(BrokerSockets { remoting, fast, kafka }) = broker {
+            self.serve_port("remoting", Some(remoting), listeners.remoting.clone(), remoting_idle)?;
+            self.serve_port("fast", fast, listeners.remoting, remoting_idle)?;
+            self.serve_port("kafka", Some(kafka), listeners.kafka, kafka_idle)?;
+        }
         let _ = status.opened.set(Opened { health: listeners.health, registry: listeners.registry });
         Ok(Some(listeners.close))
     }

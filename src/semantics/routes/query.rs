@@ -30,6 +30,29 @@ impl Route {
     }
 }
 
+/// Which topics of units are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnitTopics {
+    /// Made by a unit: GET_UNIT_TOPIC_LIST.
+    Made,
+    /// Subscribed by a unit: GET_HAS_UNIT_SUB_TOPIC_LIST.
+    Subscribed,
+    /// Subscribed by a unit and not made by one: GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST.
+    SubscribedOnly,
+}
+
+impl UnitTopics {
+    /// Whether a topic with this flag is one of them.
+    #[must_use]
+    pub const fn fits(self, sys_flag: i32) -> bool {
+        match self {
+            Self::Made => sys_flag & UNIT != 0,
+            Self::Subscribed => sys_flag & UNIT_SUB != 0,
+            Self::SubscribedOnly => sys_flag & (UNIT | UNIT_SUB) == UNIT_SUB,
+        }
+    }
+}
+
 /// A unit made the topic.
 const UNIT: i32 = 1;
 /// A unit subscribes the topic.
@@ -91,25 +114,10 @@ impl Routes {
         self.brokers.values().find_map(|data| data.addresses.values().next())
     }
 
-    /// GET_UNIT_TOPIC_LIST.
-    pub fn unit_topics(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.topics_by_flag(|flag| flag & UNIT != 0)
-    }
-
-    /// GET_HAS_UNIT_SUB_TOPIC_LIST.
-    pub fn unit_subscribed_topics(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.topics_by_flag(|flag| flag & UNIT_SUB != 0)
-    }
-
-    /// GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST.
-    pub fn unit_subscribed_other_topics(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.topics_by_flag(|flag| flag & (UNIT | UNIT_SUB) == UNIT_SUB)
-    }
-
-    /// The first broker's word on the flag counts, as in the original.
-    fn topics_by_flag(&self, fits: impl Fn(i32) -> bool) -> impl Iterator<Item = &Arc<str>> {
-        let is_fit = move |queues: Option<&QueueData>| queues.is_some_and(|data| fits(data.sys_flag));
-        self.topics.iter().filter(move |(_, queues)| is_fit(queues.values().next())).map(|(topic, _)| topic)
+    /// Topics that units made or subscribe. The first broker's word counts, as in the original.
+    pub fn unit_topics(&self, kind: UnitTopics) -> impl Iterator<Item = &Arc<str>> {
+        let fits = move |queues: Option<&QueueData>| queues.is_some_and(|data| kind.fits(data.sys_flag));
+        self.topics.iter().filter(move |(_, queues)| fits(queues.values().next())).map(|(topic, _)| topic)
     }
 
     fn filter_servers(&self, data: &BrokerData) -> Vec<(Arc<str>, Vec<Arc<str>>)> {

@@ -183,9 +183,9 @@ fn lists_topics_by_cluster_and_by_unit() {
     let of = |names: Vec<&Arc<str>>| names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>();
     assert_eq!(of(routes.topics_of_cluster("D").collect()), ["x", "y"]);
     assert_eq!(of(routes.system_topics().collect()), ["C", "a", "D", "d"]);
-    assert_eq!(of(routes.unit_topics().collect()), ["x"]);
-    assert_eq!(of(routes.unit_subscribed_topics().collect()), ["x", "y"]);
-    assert_eq!(of(routes.unit_subscribed_other_topics().collect()), ["y"]);
+    assert_eq!(of(routes.unit_topics(UnitTopics::Made).collect()), ["x"]);
+    assert_eq!(of(routes.unit_topics(UnitTopics::Subscribed).collect()), ["x", "y"]);
+    assert_eq!(of(routes.unit_topics(UnitTopics::SubscribedOnly).collect()), ["y"]);
     assert!(routes.some_address().is_some());
 }
 

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use gantry_protocols::outbox::Outbox;
 
 use super::*;
-use crate::server::{Hangup, Peer, Session, bind};
+use crate::server::{BrokerAddresses, Hangup, Peer, Roles, Session, bind};
 
 struct Echo;
 
@@ -78,7 +78,7 @@ fn start_echo() -> Running {
     let end = std::thread::spawn({
         let shutdown = shutdown.clone();
         move || {
-            let sockets = bind(&settings).unwrap();
+            let sockets = bind(&settings, Roles::All).unwrap();
             let ready = |addresses: &Addresses| {
                 sender.send(*addresses).unwrap();
                 Ok(())
@@ -101,7 +101,8 @@ fn get(address: SocketAddr, path: &str) -> String {
 fn every_port_serves_its_dialect() {
     let running = start_echo();
     let addresses = running.addresses;
-    for address in [addresses.namesrv, addresses.remoting, addresses.fast.unwrap(), addresses.kafka] {
+    let BrokerAddresses { remoting, fast, kafka } = addresses.broker.unwrap();
+    for address in [addresses.namesrv.unwrap(), remoting, fast.unwrap(), kafka] {
         let mut client = Client::connect(address).unwrap();
         client.write_all(b"hello").unwrap();
         let mut answer = [0; 5];
@@ -130,7 +131,7 @@ fn readiness_says_why_not() {
 #[test]
 fn both_ports_show_the_metrics() {
     let running = start_echo();
-    let _held = Client::connect(running.addresses.kafka).unwrap();
+    let _held = Client::connect(running.addresses.broker.unwrap().kafka).unwrap();
     for address in [running.addresses.http, running.addresses.metrics.unwrap()] {
         let answer = get(address, "/metrics");
         assert!(answer.contains("# TYPE gantry_connections gauge\ngantry_connections "), "{answer}");
@@ -143,7 +144,7 @@ fn both_ports_show_the_metrics() {
 fn a_stop_closes_every_connection() {
     let running = start_echo();
     let addresses = running.addresses;
-    let mut idle = Client::connect(addresses.remoting).unwrap();
+    let mut idle = Client::connect(addresses.broker.unwrap().remoting).unwrap();
     let mut unfinished = Client::connect(addresses.http).unwrap();
     unfinished.write_all(b"GET /healthz HT").unwrap();
     idle.write_all(b"x").unwrap();
@@ -155,7 +156,7 @@ fn a_stop_closes_every_connection() {
 #[test]
 fn a_half_closed_client_still_gets_its_answer() {
     let running = start_echo();
-    let mut client = Client::connect(running.addresses.kafka).unwrap();
+    let mut client = Client::connect(running.addresses.broker.unwrap().kafka).unwrap();
     client.write_all(&[7; 300_000]).unwrap();
     client.shutdown(Half::Write).unwrap();
     let mut answer = Vec::new();
@@ -181,7 +182,8 @@ fn nothing() -> Listeners {
 fn check_failure(open: impl FnOnce() -> Result<Listeners, AnyError> + Send + 'static, expected: &str) {
     let settings = free_ports();
     let never = |_: &Addresses| panic!("it was never ready");
-    let error = run(bind(&settings).unwrap(), &settings, &Shutdown::new(), open, never).unwrap_err();
+    let error =
+        run(bind(&settings, Roles::All).unwrap(), &settings, &Shutdown::new(), open, never).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
 
@@ -199,7 +201,7 @@ fn a_store_that_does_not_open_ends_the_start() {
 #[test]
 fn health_answers_while_the_store_is_being_opened() {
     let settings = free_ports();
-    let sockets = bind(&settings).unwrap();
+    let sockets = bind(&settings, Roles::All).unwrap();
     let http = sockets.addresses().http;
     let (shutdown, (sender, receiver)) = (Shutdown::new(), mpsc::channel::<()>());
     let end = std::thread::spawn({
@@ -233,7 +235,7 @@ fn what_opens_the_store_may_spawn_tasks() {
 #[test]
 fn the_store_is_closed_after_the_last_connection() {
     let settings = free_ports();
-    let sockets = bind(&settings).unwrap();
+    let sockets = bind(&settings, Roles::All).unwrap();
     let shutdown = Shutdown::new();
     let open = || {
         let close = || Err("the last flush failed".into());
