@@ -5,6 +5,7 @@
 mod backtraces;
 mod banner;
 mod broker;
+mod broker_configs;
 mod config;
 mod logging;
 mod name_server_role;

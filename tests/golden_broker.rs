@@ -54,9 +54,11 @@ fn open(root: &Path) -> Arc<Broker> {
         native_host: None,
         kafka_port: 9092,
         kafka_advertised: None,
+        rack: None,
     };
     let settings = BrokerSettings { sync_flush: false, ..BrokerSettings::default() };
-    let open = OpenBroker { identity, settings, store, disk: Arc::new(RealDisk), clock: Arc::new(|| NOW_MS) };
+    let (disk, clock) = (Arc::new(RealDisk), Arc::new(|| NOW_MS));
+    let open = OpenBroker { identity, settings, store, disk, clock, configs: Vec::new() };
     Broker::open(open, &mut |_| {}).unwrap()
 }
 

@@ -3,9 +3,14 @@
 //! A verb blocks for a write or a read at most, never for a flush, a client or a clock: what has to wait is
 //! parked ([`park`]) or promised ([`durability`]). No protocol is spoken here, and no socket is known.
 
+#[cfg(test)]
+mod admin_tests;
+pub mod alter_configs;
 pub mod append;
 pub mod clients;
+pub mod configs;
 pub mod counters;
+pub mod delete_records;
 pub mod durability;
 pub mod gauges;
 pub mod group_admin;
@@ -14,6 +19,8 @@ pub mod mailbox;
 mod offset_record;
 pub mod offsets;
 pub mod park;
+pub mod partition_growth;
+pub mod partition_size;
 pub mod persist;
 pub mod produce;
 mod producer_files;
@@ -21,6 +28,7 @@ pub mod pull;
 pub mod query;
 pub mod read;
 pub mod requests;
+mod retention;
 pub mod settings;
 mod side_json;
 mod start;
@@ -44,6 +52,7 @@ use std::thread::JoinHandle;
 use gantry_store::{AppendError, Store};
 
 use clients::ClientDesk;
+pub use configs::BrokerConfig;
 use counters::Counters;
 pub use durability::{Durability, DurabilityError, DurableWait};
 use groups::GroupDesk;
@@ -53,6 +62,7 @@ use park::{Interest, Parked, QueueKey, WaitKey};
 use persist::Persist;
 use producer_files::ProducerDesk;
 use requests::Requests;
+use retention::RetentionClock;
 pub use settings::{BrokerSettings, Identity, PullSettings};
 pub use start::{OpenBroker, StartError};
 pub use topic::Topic;
@@ -84,6 +94,10 @@ pub struct Broker {
     counters: Counters,
     requests: Requests,
     kafka_defaults: EffectiveConfigs,
+    /// The settings that were read at start, as Kafka clients are told.
+    configs: Vec<BrokerConfig>,
+    retention: RetentionClock,
+    log_dir: String,
     /// What the broker adds to the properties of every native message.
     send_properties: Vec<u8>,
 }
@@ -111,6 +125,12 @@ impl Broker {
     #[must_use]
     pub fn settings(&self) -> &BrokerSettings {
         &self.settings
+    }
+
+    /// Where the log is, as tools show it.
+    #[must_use]
+    pub fn log_dir(&self) -> &str {
+        &self.log_dir
     }
 
     /// Host and port at which the client behind `mailbox` reaches the Kafka listener: what is configured, else

@@ -201,7 +201,7 @@ impl Broker {
         {
             let log_append_time = if rules.log_append_time { timestamp } else { -1 };
             let durability = self.promise(self.store.watermarks().written);
-            return Ok(self.produced(topic, &partition, base_offset, log_append_time, durability));
+            return Ok(produced(&partition, base_offset, log_append_time, durability));
         }
         let written = self.append_staged(&partition, scratch, client)?;
         let max_timestamp = batch.view().map_or(-1, |view| view.max_timestamp());
@@ -216,19 +216,7 @@ impl Broker {
         self.counters.stored(Dialect::Kafka, flow);
         self.announce_batch(&partition, scratch, batch.bytes().len());
         let durability = self.promise(written.end);
-        Ok(self.produced(topic, &partition, written.base_offset, time, durability))
-    }
-
-    fn produced(
-        &self,
-        topic: &Topic,
-        partition: &Partition,
-        base_offset: i64,
-        log_append_time: i64,
-        durability: Durability,
-    ) -> Produced {
-        let log_start_offset = self.log_start(topic, partition);
-        Produced { base_offset, log_append_time, log_start_offset, durability }
+        Ok(produced(&partition, written.base_offset, time, durability))
     }
 
     fn produce_rules(&self, topic: &Topic, api_version: i16, now: Millis) -> ProduceRules {
@@ -325,6 +313,15 @@ struct Written {
     base: gantry_store::format::QueueOffset,
     base_offset: i64,
     end: gantry_store::format::CommitOffset,
+}
+
+fn produced(
+    partition: &Partition,
+    base_offset: i64,
+    log_append_time: i64,
+    durability: Durability,
+) -> Produced {
+    Produced { base_offset, log_append_time, log_start_offset: partition.log_start(), durability }
 }
 
 /// acks=all promises copies that a single broker does not have.

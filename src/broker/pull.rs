@@ -268,6 +268,17 @@ impl Broker {
             let status = PullStatus::NoMatchedLogicQueue;
             return (Pulled { status, next: 0, min: 0, max: 0, frames: Vec::new(), error: None }, 0);
         };
+        let (start, max) = (partition.log_start(), partition.queue.next().0);
+        if pull.offset < start {
+            let status = PullStatus::OffsetTooSmall;
+            return (Pulled { status, next: start, min: start, max, frames: Vec::new(), error: None }, 0);
+        }
+        let (mut pulled, messages) = self.pull_from(pull, &partition);
+        pulled.min = start;
+        (pulled, messages)
+    }
+
+    fn pull_from(&self, pull: &Pull, partition: &Partition) -> (Pulled, usize) {
         let limits = ReadLimits {
             max_units: pull.max_messages,
             max_bytes: self.settings.pulls.max_bytes,
@@ -278,11 +289,11 @@ impl Broker {
         let batches = pull.topic.stores_batches();
         let mut accept = |unit: &Unit| batches || pull.filter.matches_code(unit.tags_code);
         match self.store.read(&partition.queue, QueueOffset(pull.offset), &limits, &mut accept) {
-            Ok(extract) if batches => self.deliver(pull, &partition, &extract),
+            Ok(extract) if batches => self.deliver(pull, partition, &extract),
             Ok(extract) => (unmarked(&extract), extract.units.len()),
             Err(error) => {
                 self.counters.read_refused(Dialect::Native, Reason::Storage);
-                (failed(pull, &partition, &error), 0)
+                (failed(pull, partition, &error), 0)
             }
         }
     }

@@ -49,10 +49,20 @@ impl Broker {
             return self.view_record(address);
         }
         match self.store.frame_at(CommitOffset(offset)) {
-            Ok(frame) => Ok(Some(native_view::shown(frame))),
+            Ok(frame) => Ok((!self.is_deleted(&frame)).then(|| native_view::shown(frame))),
             Err(ReadError::NoFrame { .. } | ReadError::OutOfRange { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether the message stands below the beginning of its queue.
+    fn is_deleted(&self, frame: &Bytes) -> bool {
+        let Ok(view) = FrameView::parse(frame) else { return false };
+        let topic = view.topic().ok().and_then(|topic| self.topic(topic));
+        let partition = topic.and_then(|topic| self.existing_partition(&topic, view.queue_id()));
+        let offset = view.queue_offset().0;
+        view.sys_flag().batch_kind() == BatchKind::Native
+            && partition.is_some_and(|partition| offset < partition.log_start())
     }
 
     fn view_record(&self, address: RecordAddress) -> Result<Option<Bytes>, ReadRefusal> {
@@ -66,7 +76,7 @@ impl Broker {
 
     /// One record of a partition in stored form, whichever way it is stored.
     fn record_at(&self, partition: &Partition, at: QueueOffset) -> Result<Option<Bytes>, ReadRefusal> {
-        if at < partition.queue.min() || at >= partition.queue.next() {
+        if at.0 < partition.log_start() || at >= partition.queue.next() {
             return Ok(None);
         }
         let limits = ReadLimits { max_units: 1, max_bytes: 1, max_scanned: 1, upto: partition.queue.next() };
@@ -108,6 +118,7 @@ impl Broker {
         let found = self.store.query(&stored, query.key, max, query.begin, query.end)?;
         for at in found {
             match self.store.frame_at(at) {
+                Ok(frame) if self.is_deleted(&frame) => {}
                 Ok(frame) => self.push_matching(&stored, query.key, frame, &mut answer)?,
                 // Deleted since it was indexed.
                 Err(ReadError::NoFrame { .. } | ReadError::OutOfRange { .. }) => {}
@@ -139,7 +150,9 @@ impl Broker {
         let batch = self.decoded(&view).map_err(convert)?;
         let Some(delivery) = self.delivery(stored, &partition) else { return Ok(()) };
         let mut scratch = DeliveryScratch::default();
-        for index in 0..batch.len() {
+        let start = partition.log_start();
+        let readable = |index: &usize| batch.offset_of(*index).is_none_or(|offset| start <= offset.0);
+        for index in (0..batch.len()).filter(readable) {
             let mut out = Vec::new();
             let written = batch.native_frame(index, &delivery, &mut scratch, &mut out);
             if written.is_ok_and(|written| written != Delivered::Control) && carries(&out, key) {

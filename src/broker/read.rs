@@ -8,6 +8,7 @@ use gantry_store::{CreateQueueError, ReadError, ReadLimits};
 
 use super::Broker;
 use super::counters::{Reason, count};
+use super::time_index::TimeIndex;
 use super::topic::{Partition, Topic};
 use crate::limits;
 use crate::mapping::native_record::NativeHeaders;
@@ -127,16 +128,8 @@ impl Broker {
         }
         Ok(match self.existing_partition(topic, index) {
             None => Bounds::default(),
-            Some(partition) => {
-                Bounds { start: self.log_start(topic, &partition), end: partition.queue.next().0 }
-            }
+            Some(partition) => Bounds { start: partition.log_start(), end: partition.queue.next().0 },
         })
-    }
-
-    /// The first offset clients may read: where the store begins, or where DeleteRecords moved it.
-    pub(super) fn log_start(&self, topic: &Topic, partition: &Partition) -> i64 {
-        let moved = topic.kafka_facts().and_then(|facts| facts.log_start(partition.queue.id()));
-        partition.queue.min().0.max(moved.unwrap_or(0)).min(partition.queue.next().0)
     }
 
     /// The leader epoch: raised whenever recovery cut the log.
@@ -278,12 +271,22 @@ impl Broker {
             (OffsetAsk::Earliest, _) => Ok((bounds.start, -1)),
             (_, None) => Ok((-1, -1)),
             (OffsetAsk::AtOrAfter(time), Some(partition)) => self.first_at_or_after(&partition, bounds, time),
-            (OffsetAsk::MaxTimestamp, Some(partition)) => {
-                self.catch_up_times(&partition, bounds)?;
-                let Some(time) = partition.state().times.max_timestamp() else { return Ok((-1, -1)) };
-                self.first_at_or_after(&partition, bounds, time)
-            }
+            (OffsetAsk::MaxTimestamp, Some(partition)) => self.greatest_time(&partition, bounds),
         }
+    }
+
+    /// The index knows the greatest time of everything it ever saw: when that record is deleted, it begins anew.
+    fn greatest_time(&self, partition: &Partition, bounds: Bounds) -> Result<(i64, i64), ReadRefusal> {
+        for _ in 0..2 {
+            self.catch_up_times(partition, bounds)?;
+            let Some(time) = partition.state().times.max_timestamp() else { break };
+            let found = self.first_at_or_after(partition, bounds, time)?;
+            if 0 <= found.0 {
+                return Ok(found);
+            }
+            partition.state().times = TimeIndex::default();
+        }
+        Ok((-1, -1))
     }
 
     fn first_at_or_after(
@@ -332,7 +335,7 @@ impl Broker {
         partition.state().times.trim(partition.queue.min());
         loop {
             let next = partition.state().times.next();
-            let from = next.unwrap_or(QueueOffset(0)).max(partition.queue.min());
+            let from = next.unwrap_or(QueueOffset(bounds.start)).max(partition.queue.min());
             if from.0 >= bounds.end {
                 return Ok(());
             }
@@ -374,7 +377,8 @@ impl Broker {
             TimeBoundary::Lower => gantry_store::Boundary::Lower,
             TimeBoundary::Upper => gantry_store::Boundary::Upper,
         };
-        Ok(self.store.offset_by_time(&partition.queue, timestamp, boundary)?.0)
+        let found = self.store.offset_by_time(&partition.queue, timestamp, boundary)?;
+        Ok(found.0.max(partition.log_start()))
     }
 
     /// Store time of the first message of a queue, ms.
@@ -382,7 +386,7 @@ impl Broker {
     pub fn earliest_store_time(&self, topic: &str, queue: i32) -> Option<i64> {
         let topic = self.topic(&self.resolve_native(topic))?;
         let partition = self.existing_partition(&topic, queue)?;
-        self.store_time(&partition, partition.queue.min())
+        self.store_time(&partition, QueueOffset(partition.log_start()))
     }
 
     /// Whether a queue still begins at 0 and its first message was written recently enough to be in memory.
@@ -395,7 +399,7 @@ impl Broker {
         let first = self.store.read(&partition.queue, QueueOffset(0), &limits, &mut |_| true);
         let first = first.ok().and_then(|extract| extract.units.first().copied());
         let written = self.store.watermarks().written;
-        partition.queue.min().0 == 0
+        partition.log_start() == 0
             && first.is_none_or(|unit| written.bytes_since(unit.commit_offset) < limits::IN_MEMORY_BYTES)
     }
 }

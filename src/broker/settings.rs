@@ -8,6 +8,7 @@ use crate::semantics::kafka_group::GroupConfig;
 use crate::semantics::offsets::METADATA_MAX_BYTES;
 use crate::semantics::producers::EXPIRATION_MS;
 use crate::semantics::subscriptions::CHANNEL_EXPIRY_MS;
+use crate::semantics::topic_defaults::TopicDefaults;
 use crate::semantics::topics::Perm;
 
 /// Names and numbers that do not change while the broker runs.
@@ -33,6 +34,8 @@ pub struct Identity {
     pub kafka_port: u16,
     /// `advertised.listeners`, when set: host and port in Kafka's metadata.
     pub kafka_advertised: Option<(String, u16)>,
+    /// `broker.rack`, when set.
+    pub rack: Option<String>,
 }
 
 /// Switches and bounds.
@@ -86,6 +89,10 @@ pub struct BrokerSettings {
     pub offset_metadata_max_bytes: usize,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration_ms: i64,
+    /// Age at which log files are deleted, ms; -1 for never.
+    pub file_retention_ms: i64,
+    /// `log.retention.check.interval.ms`: how often the retention of topics is looked at.
+    pub retention_check_interval_ms: i64,
 }
 
 /// How pulls of native clients are answered.
@@ -131,13 +138,31 @@ impl Default for BrokerSettings {
             notify_consumers: true,
             channel_expiry_ms: CHANNEL_EXPIRY_MS,
             fold_interval: Duration::from_secs(5),
-            message_max_bytes: 1_048_588,
+            message_max_bytes: MESSAGE_MAX_BYTES,
             fetch_max_bytes: 55 << 20,
             offset_metadata_max_bytes: METADATA_MAX_BYTES,
             producer_id_expiration_ms: EXPIRATION_MS,
+            file_retention_ms: FILE_RETENTION_MS,
+            retention_check_interval_ms: 300_000,
         }
     }
 }
 
+impl BrokerSettings {
+    /// `altered` with what the configuration says about topics that set nothing.
+    pub(super) fn topic_defaults(&self, altered: TopicDefaults) -> TopicDefaults {
+        let (max_bytes, age) = (self.message_max_bytes, self.file_retention_ms);
+        altered.with("max.message.bytes", max_bytes.to_string(), max_bytes != MESSAGE_MAX_BYTES).with(
+            "retention.ms",
+            age.to_string(),
+            age != FILE_RETENTION_MS,
+        )
+    }
+}
+
+/// RocketMQ's `fileReservedTime`.
+const FILE_RETENTION_MS: i64 = 72 * 3_600_000;
+/// Kafka's `message.max.bytes`.
+const MESSAGE_MAX_BYTES: i32 = 1_048_588;
 /// Bytes that decoded batches may take: some hundred batches of ordinary size.
 const DECODED_CACHE_BYTES: usize = 32 << 20;

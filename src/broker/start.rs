@@ -18,13 +18,13 @@ use super::park::Parked;
 use super::persist::{Persist, StateFile, StateFiles};
 use super::producer_files::ProducerDesk;
 use super::requests::Requests;
+use super::retention::RetentionClock;
 use super::side_json::SideJson;
-use super::topic;
 use super::topic_files::TopicFiles;
 use super::topic_news::TopicNews;
 use super::topics::TopicDesk;
 use super::unique_ids::UniqueIds;
-use super::{Broker, BrokerSettings, Identity};
+use super::{Broker, BrokerConfig, BrokerSettings, Identity};
 use crate::mapping::decoded_cache::DecodedCache;
 use crate::semantics::kafka_configs::KafkaConfigs;
 use crate::semantics::topics::QueueKind;
@@ -41,6 +41,8 @@ pub struct OpenBroker {
     pub disk: Arc<dyn Disk>,
     /// Milliseconds since 1970.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// The broker's settings as Kafka clients are told; those behind settings of topics are left out.
+    pub configs: Vec<BrokerConfig>,
 }
 
 /// Why a broker does not start.
@@ -76,9 +78,10 @@ impl Broker {
         let root = open.store.root.clone();
         let state = |cause| StartError::State { root: root.clone(), cause };
         let (config, own) = (root.join("config"), root.join("gantry"));
-        let OpenBroker { mut identity, settings, store, disk, clock } = open;
+        let OpenBroker { mut identity, settings, store, disk, clock, configs } = open;
         let topic_files = TopicFiles::new(&disk, &config, &own);
-        let topic_state = topic_files.load().map_err(state)?;
+        let mut topic_state = topic_files.load().map_err(state)?;
+        topic_state.defaults = settings.topic_defaults(topic_state.defaults);
         let kinds = |topic: &str| match topic_state.topics.find(topic).map(|config| config.queue_kind()) {
             Some(QueueKind::Batch) => StoreKind::Batch,
             Some(QueueKind::Simple) | None => StoreKind::Simple,
@@ -94,7 +97,10 @@ impl Broker {
         let broker = Arc::new(Self {
             send_properties: send_properties(&identity, &settings),
             unique_ids: UniqueIds::new(clock().unsigned_abs() << 8 | u64::from(std::process::id() & 0xFF)),
-            kafka_defaults: topic::kafka_settings(&KafkaConfigs::default(), settings.message_max_bytes),
+            kafka_defaults: KafkaConfigs::default().effective(&topic_state.defaults),
+            configs,
+            retention: RetentionClock::default(),
+            log_dir: std::path::absolute(&root).unwrap_or_else(|_| root.clone()).display().to_string(),
             decoded: Mutex::new(DecodedCache::new(settings.decoded_cache_bytes)),
             producers: ProducerDesk::load(&disk, &own).map_err(state)?,
             groups: GroupDesk::new(settings.groups),
@@ -139,7 +145,11 @@ impl Broker {
 
     fn write_state(&self, offset_files: &OffsetFiles, files: StateFiles) -> io::Result<()> {
         if files.contains(StateFile::Topics) {
-            self.topic_news.saved(self.topics.save()?);
+            self.save_topics()?;
+        }
+        // Behind the settings: who altered them sees them act with the answer.
+        if self.apply_topic_retention() {
+            self.save_topics()?;
         }
         if files.contains(StateFile::Offsets) {
             offset_files.save(&self.ledger)?;

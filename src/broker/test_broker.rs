@@ -45,6 +45,7 @@ impl TestBroker {
             store,
             disk: Arc::new(RealDisk),
             clock: Arc::new(move || read.load(Ordering::SeqCst)),
+            configs: Vec::new(),
         };
         let broker = Broker::open(open, &mut |_| {}).unwrap();
         let any = "127.0.0.1:1".parse().unwrap();
@@ -175,5 +176,6 @@ fn identity() -> Identity {
         native_host: None,
         kafka_port: 9092,
         kafka_advertised: None,
+        rack: None,
     }
 }

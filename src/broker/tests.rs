@@ -88,7 +88,9 @@ fn a_batch_is_bounded_by_the_broker_where_its_topic_says_nothing() {
         validate_only: false,
     };
     let created = test.broker.create_kafka_topic(&new).unwrap();
-    assert!(created.configs.iter().any(|(name, value, _)| name == "max.message.bytes" && value == "1000"));
+    assert!(
+        created.configs.iter().any(|config| config.name == "max.message.bytes" && config.value == "1000")
+    );
     let refused = test.produce("small", &[&[0; 200]]);
     assert!(matches!(refused, Err(ProduceError::Batch(IncomingError::TooLarge { .. }))), "{refused:?}");
     assert!(test.produce("large", &[&[0; 200]]).is_ok());

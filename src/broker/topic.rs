@@ -3,7 +3,7 @@
 //! A `Topic` is immutable; a change makes a new one that shares the partitions. Queues of the store are made
 //! with the first message or reader that needs them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gantry_store::{CreateQueueError, Queue, QueueKind as StoreKind};
@@ -11,12 +11,14 @@ use uuid::Uuid;
 
 use super::Broker;
 use super::park::Watchers;
+use super::partition_size::CountedBytes;
 use super::persist::Version;
 use super::time_index::TimeIndex;
 use crate::mapping::names::Visibility;
-use crate::semantics::kafka_configs::{EffectiveConfigs, KafkaConfigs};
+use crate::semantics::kafka_configs::EffectiveConfigs;
 use crate::semantics::kafka_topics::KafkaTopic;
 use crate::semantics::producers::Producers;
+use crate::semantics::topic_defaults::TopicDefaults;
 use crate::semantics::topics::{Perm, QueueKind, TopicConfig};
 
 /// A topic and what both dialects need to know of it.
@@ -26,7 +28,8 @@ pub struct Topic {
     kafka: Option<KafkaFace>,
     /// The state files hold the topic from this version on.
     pub(super) version: Version,
-    partitions: Box<[OnceLock<Arc<Partition>>]>,
+    /// The slots are shared with former and later forms of the topic: a queue has one partition.
+    partitions: Box<[Arc<OnceLock<Arc<Partition>>>]>,
     round_robin: AtomicU32,
 }
 
@@ -38,18 +41,6 @@ struct KafkaFace {
     settings: EffectiveConfigs,
 }
 
-/// The topic setting whose default is the broker's `message.max.bytes`.
-pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
-
-/// The Kafka settings in force for what a topic sets.
-pub(super) fn kafka_settings(configs: &KafkaConfigs, default_max_bytes: i32) -> EffectiveConfigs {
-    let effective = configs.effective();
-    if configs.set().any(|(name, _)| name == MAX_MESSAGE_BYTES) {
-        return effective;
-    }
-    EffectiveConfigs { max_message_bytes: default_max_bytes, ..effective }
-}
-
 /// One queue, which is one Kafka partition.
 #[derive(Debug)]
 pub struct Partition {
@@ -58,6 +49,9 @@ pub struct Partition {
     /// Who waits for its next message.
     pub watchers: Arc<Watchers>,
     state: Mutex<PartitionState>,
+    /// Offsets below were deleted by order or by age; the store may begin later.
+    moved_start: AtomicI64,
+    size: Mutex<CountedBytes>,
 }
 
 /// What a partition remembers beside its messages; taken before the store's own lock.
@@ -68,10 +62,31 @@ pub(super) struct PartitionState {
 }
 
 impl Partition {
-    fn new(queue: Queue, producer_expiration_ms: i64) -> Self {
+    fn new(queue: Queue, producer_expiration_ms: i64, moved_start: i64) -> Self {
         let producers = Producers::default().expiring_after(producer_expiration_ms);
         let state = PartitionState { producers, times: TimeIndex::default() };
-        Self { queue, watchers: Arc::default(), state: Mutex::new(state) }
+        Self {
+            queue,
+            watchers: Arc::default(),
+            state: Mutex::new(state),
+            moved_start: AtomicI64::new(moved_start),
+            size: Mutex::default(),
+        }
+    }
+
+    /// The first offset clients may read: where the store begins, or where the beginning was moved.
+    pub(super) fn log_start(&self) -> i64 {
+        let moved = self.moved_start.load(Ordering::Acquire);
+        self.queue.min().0.max(moved).min(self.queue.next().0)
+    }
+
+    /// Moves the beginning forward, never back.
+    pub(super) fn raise_log_start(&self, offset: i64) {
+        self.moved_start.fetch_max(offset, Ordering::AcqRel);
+    }
+
+    pub(super) fn size(&self) -> MutexGuard<'_, CountedBytes> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, PartitionState> {
@@ -81,21 +96,20 @@ impl Partition {
 
 impl Topic {
     /// The topic with `config` and all the partitions it ever had; those of `before` are shared.
-    /// `default_max_bytes`: `message.max.bytes`.
     pub(super) fn new(
         config: Arc<TopicConfig>,
         partitions: i32,
         facts: Option<(String, Visibility, KafkaTopic)>,
         version: Version,
         before: Option<&Topic>,
-        default_max_bytes: i32,
+        defaults: &TopicDefaults,
     ) -> Self {
         let shared =
             |at: usize| before.and_then(|topic| topic.partitions.get(at)).cloned().unwrap_or_default();
         let kafka = facts.map(|(name, visibility, facts)| KafkaFace {
             name: name.into(),
             internal: visibility == Visibility::Internal,
-            settings: kafka_settings(facts.configs(), default_max_bytes),
+            settings: facts.configs().effective(defaults),
             facts,
         });
         let partitions = (0..usize::try_from(partitions).unwrap_or(0)).map(shared).collect();
@@ -175,7 +189,7 @@ impl Topic {
     }
 
     fn slot(&self, index: i32) -> Option<&OnceLock<Arc<Partition>>> {
-        usize::try_from(index).ok().and_then(|index| self.partitions.get(index))
+        usize::try_from(index).ok().and_then(|index| self.partitions.get(index)).map(|slot| &**slot)
     }
 }
 
@@ -191,8 +205,12 @@ impl Broker {
         }
         let kind = if topic.stores_batches() { StoreKind::Batch } else { StoreKind::Simple };
         let queue = self.store.create_queue(topic.name(), index, kind)?;
-        let expiration_ms = self.settings.producer_id_expiration_ms;
-        Ok(Arc::clone(slot.get_or_init(|| Arc::new(Partition::new(queue, expiration_ms)))))
+        Ok(Arc::clone(slot.get_or_init(|| self.partition_of(topic, queue))))
+    }
+
+    fn partition_of(&self, topic: &Topic, queue: Queue) -> Arc<Partition> {
+        let moved = topic.kafka_facts().and_then(|facts| facts.log_start(queue.id()));
+        Arc::new(Partition::new(queue, self.settings.producer_id_expiration_ms, moved.unwrap_or(0)))
     }
 
     /// The partition if anything was ever stored in it or waited for.
@@ -202,7 +220,6 @@ impl Broker {
             return Some(Arc::clone(partition));
         }
         let queue = self.store.queue(topic.name(), index)?;
-        let expiration_ms = self.settings.producer_id_expiration_ms;
-        Some(Arc::clone(slot.get_or_init(|| Arc::new(Partition::new(queue, expiration_ms)))))
+        Some(Arc::clone(slot.get_or_init(|| self.partition_of(topic, queue))))
     }
 }

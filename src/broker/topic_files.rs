@@ -1,6 +1,6 @@
 //! `config/topics.json` as RocketMQ writes it, and `gantry/topics` with what only Kafka and we know of topics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::state_json::DataVersionJson;
 use crate::semantics::kafka_configs::KafkaConfigs;
 use crate::semantics::kafka_topics::{KafkaTopic, KafkaTopics, TopicId};
 use crate::semantics::partition_map::{PartitionMap, Slot};
+use crate::semantics::topic_defaults::{Scope, TopicDefaults};
 use crate::semantics::topics::{FilterType, Perm, TopicConfig, Topics};
 
 /// Everything about topics that outlives a restart.
@@ -25,6 +26,9 @@ pub(super) struct TopicState {
     pub(super) topics: Topics,
     pub(super) kafka: KafkaTopics,
     pub(super) partitions: PartitionMap,
+    pub(super) defaults: TopicDefaults,
+    /// Topics whose new form clients see once the files hold it.
+    pub(super) changed: BTreeSet<Arc<str>>,
 }
 
 /// The two files.
@@ -63,6 +67,9 @@ struct TopicJson {
 struct OwnFile {
     topics: Vec<OwnTopic>,
     partitions: BTreeMap<String, Vec<(String, i32)>>,
+    /// Defaults of topics altered for this broker, and for all.
+    broker_defaults: BTreeMap<String, String>,
+    cluster_defaults: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,6 +105,14 @@ impl TopicFiles {
         for (topic, slots) in own.partitions {
             let slots = slots.into_iter().map(|(broker, queue)| Slot { broker: broker.into(), queue });
             state.partitions.restore(&topic, slots.collect());
+        }
+        let scopes = [(Scope::Broker, own.broker_defaults), (Scope::Cluster, own.cluster_defaults)];
+        for (scope, saved) in scopes {
+            for (name, value) in saved {
+                if let Err(error) = state.defaults.restore(scope, &name, &value) {
+                    warn!(name, %error, "a saved default of topics is left out");
+                }
+            }
         }
         Ok(state)
     }
@@ -142,7 +157,16 @@ impl TopicState {
         });
         let slots = |slots: &[Slot]| slots.iter().map(|slot| (slot.broker.to_string(), slot.queue)).collect();
         let partitions = self.partitions.iter().map(|(topic, list)| (topic.to_owned(), slots(list)));
-        let own = OwnFile { topics: topics.collect(), partitions: partitions.collect() };
+        let altered = |scope| {
+            let altered = self.defaults.altered(scope);
+            altered.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        let own = OwnFile {
+            topics: topics.collect(),
+            partitions: partitions.collect(),
+            broker_defaults: altered(Scope::Broker),
+            cluster_defaults: altered(Scope::Cluster),
+        };
         TopicSnapshot(file, own)
     }
 }

@@ -4,21 +4,22 @@
 //! kind RocketMQ must know before it sees one (`queue.type=BatchCQ`), wait until the state files hold it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::append::{NativeSend, SendError};
+use super::configs::DescribedConfig;
 use super::persist::{StateFile, Version};
-use super::topic::{MAX_MESSAGE_BYTES, Topic};
+use super::topic::Topic;
 use super::topic_files::{TopicFiles, TopicSnapshot, TopicState};
 use super::{Broker, Durability, Identity};
 use crate::mapping::names::{self, OwnNames, Visibility};
 use crate::semantics::Millis;
 use crate::semantics::data_version::DataVersion;
-use crate::semantics::kafka_configs::{CONFIG_KEYS, ConfigError, KafkaConfigs};
+use crate::semantics::kafka_configs::{ConfigError, KafkaConfigs};
 use crate::semantics::kafka_topics::{KafkaTopic, TopicId};
 use crate::semantics::topic_attributes::{MESSAGE_TYPES, QUEUE_TYPES};
 use crate::semantics::topic_names::{self, NameError};
@@ -57,18 +58,9 @@ pub struct CreatedTopic {
     /// How many partitions it has.
     pub partitions: i32,
     /// Its settings in force.
-    pub configs: Vec<(String, String, ConfigSource)>,
+    pub configs: Vec<DescribedConfig>,
     /// When the creation cannot be lost any more.
     pub durability: Durability,
-}
-
-/// Where a setting comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConfigSource {
-    /// Set for the topic.
-    Topic,
-    /// The default.
-    Default,
 }
 
 /// Why a topic is not created.
@@ -142,14 +134,20 @@ impl TopicDesk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the state files; gives the version of the table that they hold now. Blocks.
-    pub(super) fn save(&self) -> std::io::Result<DataVersion> {
-        let (version, snapshot): (_, TopicSnapshot) = {
-            let state = self.state();
-            (state.topics.data_version(), state.snapshot())
+    /// Writes the state files; gives the version of the table that they hold now, and the topics whose new form
+    /// they hold. Blocks.
+    fn save(&self) -> std::io::Result<(DataVersion, BTreeSet<Arc<str>>)> {
+        let (version, snapshot, changed): (_, TopicSnapshot, _) = {
+            let mut state = self.state();
+            (state.topics.data_version(), state.snapshot(), std::mem::take(&mut state.changed))
         };
-        self.files.save(&snapshot)?;
-        Ok(version)
+        match self.files.save(&snapshot) {
+            Ok(()) => Ok((version, changed)),
+            Err(error) => {
+                self.state().changed.extend(changed);
+                Err(error)
+            }
+        }
     }
 
     fn publish(&self, topic: Arc<Topic>) {
@@ -241,9 +239,26 @@ impl Broker {
         state.partitions.extend(&config.name, &broker, config.queues());
         let facts = kafka_face(&self.identity, state, &config);
         let before = self.topic(&config.name);
-        let default_max_bytes = self.settings.message_max_bytes;
         let partitions = state.partitions.queues(&config.name, &broker);
-        Arc::new(Topic::new(config, partitions, facts, version, before.as_deref(), default_max_bytes))
+        Arc::new(Topic::new(config, partitions, facts, version, before.as_deref(), &state.defaults))
+    }
+
+    /// Writes the state files; what changed in topics is in force from then on. Blocks.
+    pub(super) fn save_topics(&self) -> std::io::Result<()> {
+        let (version, changed) = self.topics.save()?;
+        let mut state = self.topics.state();
+        // One that changed again meanwhile follows with the next write.
+        for name in changed.iter().filter(|name| !state.changed.contains(*name)).collect::<Vec<_>>() {
+            let Some((config, before)) = state.topics.find(name).cloned().zip(self.topic(name)) else {
+                continue;
+            };
+            let topic = self.assemble(&mut state, config, before.version);
+            self.topics.publish(topic);
+            self.retention.ask();
+        }
+        drop(state);
+        self.topic_news.saved(version);
+        Ok(())
     }
 
     /// Makes a changed or new topic visible and asks for the state files.
@@ -357,11 +372,12 @@ impl Broker {
         let (attributes, settings): (Vec<_>, Vec<_>) =
             new.configs.iter().copied().partition(|(name, _)| matches!(*name, QUEUE_TYPE | MESSAGE_TYPE));
         let configs = KafkaConfigs::new(settings)?;
-        let mut config = TopicConfig::created_by_kafka(&stored, partitions, configs.effective().is_compacted);
+        configs.check_together()?;
+        let mut config = TopicConfig::created_by_kafka(&stored, partitions, configs.is_compacted());
         for (name, value) in &attributes {
             set_attribute(&mut config, name, value)?;
         }
-        let listed = listed_configs(&configs, &attributes, self.settings.message_max_bytes);
+        let listed = self.configs_of(&configs);
         let mut state = self.topics.state();
         let rival = names::rival(&stored).filter(|rival| state.topics.find(rival).is_some());
         if state.topics.find(&stored).is_some() || rival.is_some() {
@@ -442,7 +458,11 @@ fn kafka_face(
     Some((name, visibility, state.kafka.find(stored)?.clone()))
 }
 
-fn set_attribute(config: &mut TopicConfig, name: &str, value: &str) -> Result<(), CreateTopicError> {
+pub(super) fn set_attribute(
+    config: &mut TopicConfig,
+    name: &str,
+    value: &str,
+) -> Result<(), CreateTopicError> {
     let (name, allowed) =
         if name == QUEUE_TYPE { (QUEUE_TYPE, QUEUE_TYPES) } else { (MESSAGE_TYPE, MESSAGE_TYPES) };
     if !allowed.split(", ").any(|one| one == value) {
@@ -450,23 +470,4 @@ fn set_attribute(config: &mut TopicConfig, name: &str, value: &str) -> Result<()
     }
     config.attributes.insert(name.to_owned(), value.to_owned());
     Ok(())
-}
-
-fn listed_configs(
-    configs: &KafkaConfigs,
-    attributes: &[(&str, &str)],
-    default_max_bytes: i32,
-) -> Vec<(String, String, ConfigSource)> {
-    let set: HashMap<_, _> = configs.set().collect();
-    let kafka = CONFIG_KEYS.iter().map(|key| {
-        if set.contains_key(key.name) {
-            return (key.name.to_owned(), configs.value(key).to_owned(), ConfigSource::Topic);
-        }
-        let ours = (key.name == MAX_MESSAGE_BYTES).then(|| default_max_bytes.to_string());
-        let value = ours.unwrap_or_else(|| configs.value(key).to_owned());
-        (key.name.to_owned(), value, ConfigSource::Default)
-    });
-    let own =
-        attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned(), ConfigSource::Topic));
-    kafka.chain(own).collect()
 }

@@ -9,6 +9,7 @@ use gantry_store::format::HostAddr;
 use gantry_store::retention::{DeleteHours, RetentionConfig};
 use gantry_store::{FlushMode, StoreConfig};
 
+use super::broker_configs::broker_configs;
 use super::name_server_role;
 use crate::broker::{Broker, BrokerSettings, Identity, OpenBroker, PullSettings};
 use crate::config::{FlushDiskType, Settings};
@@ -72,6 +73,7 @@ fn open_broker(
         store: store_config(settings, own),
         disk: Arc::clone(disk),
         clock: clock.to_fn(),
+        configs: broker_configs(settings, own),
     };
     let scanned = &mut |at: gantry_store::Progress| {
         progress.at(at.at.0.unsigned_abs(), at.end.0.unsigned_abs());
@@ -126,6 +128,7 @@ fn identity(settings: &Settings, addresses: &BrokerAddresses) -> Identity {
         native_host: settings.identity.broker_ip1.map(|address| address.to_string()),
         kafka_port: addresses.kafka.port(),
         kafka_advertised: advertised.map(|address| (address.host.clone(), address.port)),
+        rack: settings.kafka.broker_rack.clone(),
     }
 }
 
@@ -182,6 +185,11 @@ fn broker_settings(settings: &Settings) -> BrokerSettings {
         fetch_max_bytes: i64::from(kafka.fetch_max_bytes),
         offset_metadata_max_bytes: kafka.offset_metadata_max_bytes as usize,
         producer_id_expiration_ms: ms(kafka.producer_id_expiration_ms),
+        file_retention_ms: match retention(settings).file_reserved_hours {
+            u32::MAX => -1,
+            hours => i64::from(hours) * 3_600_000,
+        },
+        retention_check_interval_ms: ms(kafka.retention_check_interval_ms),
         ..BrokerSettings::default()
     }
 }

@@ -40,6 +40,10 @@ section! {
         log_retention_minutes: Option<i64> = "", "log.retention.minutes", Kafka, Minutes, Allowed::Range(-1, i32::MAX as i64);
         /// The same in hours; unset leaves it to `fileReservedTime` (Kafka: 168).
         log_retention_hours: Option<i64> = "", "log.retention.hours", Kafka, Hours, Allowed::Range(-1, i32::MAX as i64);
+        /// How often the `retention.ms` and `retention.bytes` of topics are looked at.
+        retention_check_interval_ms: u64 = "300000", "log.retention.check.interval.ms", Kafka, Milliseconds, Allowed::Range(1, DAY_MS);
+        /// Rack of the broker, as Kafka clients are told.
+        broker_rack: Option<String> = "", "broker.rack", Kafka, Text;
         /// A producer id without a write for this long is forgotten.
         producer_id_expiration_ms: u64 = "86400000", "producer.id.expiration.ms", Kafka, Milliseconds, Allowed::Range(1, i32::MAX as i64);
     }

@@ -168,13 +168,13 @@ pub(super) const AUTH: &[&str] = &[
 /// Kafka 4.1 `server.properties` as shipped, and what is often added to it.
 #[rustfmt::skip]
 pub(super) const KAFKA: &[&str] = &[
-    "background.threads", "broker.id", "broker.rack", "compression.type", "controller.listener.names",
+    "background.threads", "broker.id", "compression.type", "controller.listener.names",
     "controller.quorum.bootstrap.servers", "controller.quorum.voters", "default.replication.factor",
     "delete.topic.enable", "group.consumer.assignors", "group.consumer.heartbeat.interval.ms",
     "group.consumer.session.timeout.ms", "inter.broker.listener.name", "listener.security.protocol.map",
     "log.cleaner.enable", "log.cleanup.policy", "log.dir", "log.dirs", "log.flush.interval.messages",
     "log.flush.interval.ms", "log.index.interval.bytes", "log.message.timestamp.type",
-    "log.retention.check.interval.ms", "log.roll.hours", "log.segment.bytes", "max.connections",
+    "log.roll.hours", "log.segment.bytes", "max.connections",
     "max.connections.per.ip", "metadata.log.dir", "min.insync.replicas", "node.id", "num.io.threads",
     "num.network.threads", "num.recovery.threads.per.data.dir", "num.replica.fetchers",
     "offsets.topic.num.partitions", "offsets.topic.replication.factor", "process.roles",

@@ -5,8 +5,11 @@ use gantry_protocols::kafka::error_code::ErrorCode;
 use gantry_store::{AppendError, PushError};
 
 use crate::broker::DurabilityError;
+use crate::broker::alter_configs::AlterConfigsError;
+use crate::broker::delete_records::DeleteRecordsError;
 use crate::broker::group_admin::DeleteError;
 use crate::broker::offsets::OffsetError;
+use crate::broker::partition_growth::GrowError;
 use crate::broker::produce::ProduceError;
 use crate::broker::read::ReadRefusal;
 use crate::broker::topics::{CreateTopicError, DeleteTopicError};
@@ -14,6 +17,7 @@ use crate::mapping::incoming_error::IncomingError;
 use crate::semantics::kafka_group::GroupError;
 use crate::semantics::offsets::CommitError;
 use crate::semantics::producers::SequenceError;
+use crate::semantics::topic_defaults::BrokerConfigError;
 
 pub(super) fn produce(error: &ProduceError) -> ErrorCode {
     match error {
@@ -128,6 +132,34 @@ pub(super) fn delete_topic(error: &DeleteTopicError) -> ErrorCode {
         DeleteTopicError::Missing(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         DeleteTopicError::System(_) => ErrorCode::INVALID_TOPIC_EXCEPTION,
         DeleteTopicError::Store(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+    }
+}
+
+pub(super) fn alter_configs(error: &AlterConfigsError) -> ErrorCode {
+    match error {
+        AlterConfigsError::UnknownTopic => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        AlterConfigsError::Config(_) | AlterConfigsError::Attribute(_) | AlterConfigsError::QueueType => {
+            ErrorCode::INVALID_CONFIG
+        }
+        // Not INVALID_CONFIG, also for a value that does not fit: KAFKA-13609.
+        AlterConfigsError::Broker(BrokerConfigError::NotAlterable(_) | BrokerConfigError::Value(_)) => {
+            ErrorCode::INVALID_REQUEST
+        }
+    }
+}
+
+pub(super) fn grow_topic(error: &GrowError) -> ErrorCode {
+    match error {
+        GrowError::UnknownTopic => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        GrowError::NotMore { .. } | GrowError::TooMany(_) => ErrorCode::INVALID_PARTITIONS,
+    }
+}
+
+pub(super) fn delete_records(error: &DeleteRecordsError) -> ErrorCode {
+    match error {
+        DeleteRecordsError::UnknownPartition => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        DeleteRecordsError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+        DeleteRecordsError::Policy => ErrorCode::POLICY_VIOLATION,
     }
 }
 

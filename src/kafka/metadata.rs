@@ -38,7 +38,8 @@ fn metadata(call: &mut Call<'_>) -> Result<Answer, CallError> {
     let me = MetadataResponseBroker::default()
         .with_node_id(BrokerId(identity.node_id))
         .with_host(StrBytes::from_string(host))
-        .with_port(i32::from(port));
+        .with_port(i32::from(port))
+        .with_rack(identity.rack.clone().filter(|_| version >= 1).map(StrBytes::from_string));
     let response = MetadataResponse::default()
         .with_brokers(vec![me])
         .with_cluster_id((version >= 2).then(|| StrBytes::from_string(identity.cluster_id.clone())))

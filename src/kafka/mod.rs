@@ -7,6 +7,8 @@
 
 mod api_versions;
 mod call;
+mod cluster;
+mod configs;
 mod errors;
 mod fetch;
 mod group_admin;
@@ -15,6 +17,7 @@ mod membership;
 mod metadata;
 mod names;
 mod offsets;
+mod partitions;
 mod produce;
 mod producers;
 mod session;
@@ -79,12 +82,15 @@ impl Route {
 static ROUTES: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
     let families = [
         api_versions::ROUTES,
+        cluster::ROUTES,
+        configs::ROUTES,
         fetch::ROUTES,
         group_admin::ROUTES,
         list_offsets::ROUTES,
         membership::ROUTES,
         metadata::ROUTES,
         offsets::ROUTES,
+        partitions::ROUTES,
         produce::ROUTES,
         producers::ROUTES,
         topics::ROUTES,

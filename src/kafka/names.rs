@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gantry_protocols::kafka::error_code::ErrorCode;
 use gantry_protocols::kafka::messages::{GroupId, StrBytes, TopicName};
 use uuid::Uuid;
 
@@ -12,6 +13,20 @@ use crate::mapping::{group_names, names};
 pub(super) fn topic(broker: &Broker, name: &str) -> Option<Arc<Topic>> {
     let stored = names::from_kafka(name, |stored| broker.topic(stored).is_some())?;
     broker.topic(&stored).filter(|topic| topic.kafka_name().is_some() && broker.is_durable(topic))
+}
+
+/// The topic that a Kafka client means by `name`, or why there is none.
+pub(super) fn existing(broker: &Broker, name: &str) -> Result<Arc<Topic>, (ErrorCode, String)> {
+    topic(broker, name).ok_or_else(|| match broker.validate_kafka_topic_name(name) {
+        Err(error) => (ErrorCode::INVALID_TOPIC_EXCEPTION, format!("topic name is invalid: {error}")),
+        Ok(()) => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "this broker does not have the topic".to_owned()),
+    })
+}
+
+/// Every topic that Kafka clients see, by stored name.
+pub(super) fn all(broker: &Broker) -> Vec<Arc<Topic>> {
+    let seen = |topic: &Arc<Topic>| topic.kafka_name().is_some() && broker.is_durable(topic);
+    broker.topics().into_iter().filter(seen).collect()
 }
 
 /// The topic with this id.

@@ -17,8 +17,9 @@ use gantry_protocols::kafka::messages::{
 };
 
 use super::call::{Answer, Call, CallError};
-use super::{Lane, Route, errors, names};
-use crate::broker::topics::{ConfigSource, CreateTopicError, CreatedTopic, NewTopic};
+use super::{Lane, Route, configs, errors, names};
+use crate::broker::configs::DescribedConfig;
+use crate::broker::topics::{CreateTopicError, CreatedTopic, NewTopic};
 use crate::broker::{Broker, Durability};
 
 pub(super) const ROUTES: &[Route] =
@@ -119,7 +120,7 @@ fn creation_result(
             if version >= 5 {
                 result.num_partitions = created.partitions;
                 result.replication_factor = 1;
-                result.configs = Some(created.configs.iter().map(config_entry).collect());
+                result.configs = Some(created.configs.into_iter().map(config_entry).collect());
             }
             if version >= 7 {
                 result.topic_id = created.id;
@@ -129,15 +130,12 @@ fn creation_result(
     }
 }
 
-fn config_entry(config: &(String, String, ConfigSource)) -> CreatableTopicConfigs {
-    let (name, value, source) = config;
+fn config_entry(config: DescribedConfig) -> CreatableTopicConfigs {
     CreatableTopicConfigs::default()
-        .with_name(StrBytes::from_string(name.clone()))
-        .with_value(Some(StrBytes::from_string(value.clone())))
-        .with_config_source(match source {
-            ConfigSource::Topic => 1,
-            ConfigSource::Default => 5,
-        })
+        .with_name(StrBytes::from_static_str(config.name))
+        .with_value(Some(StrBytes::from_string(config.value)))
+        .with_read_only(config.read_only)
+        .with_config_source(configs::source_code(config.source))
 }
 
 fn delete_topics(call: &mut Call<'_>) -> Result<Answer, CallError> {

@@ -6,7 +6,12 @@
 //!
 //! Source: Kafka 4.1 `TopicConfig.java`, `LogConfig.java`.
 
+mod keys;
+
 use indexmap::IndexMap;
+
+use super::topic_defaults::TopicDefaults;
+pub use keys::CONFIG_KEYS;
 
 /// What a setting does here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +20,8 @@ pub enum Effect {
     Honoured,
     /// Kept and shown, without effect.
     Kept,
+    /// The same, and shown only where it is set: Kafka 4 does not have it any more.
+    Former,
 }
 
 /// What values a setting takes.
@@ -36,6 +43,10 @@ pub enum Kind {
     Fraction,
     /// `true` or `false`.
     Bool,
+    /// A switch that cannot be turned on here.
+    Off,
+    /// -1, or 1 to 9.
+    GzipLevel,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Some of these words, with commas between them.
@@ -49,12 +60,33 @@ pub enum Kind {
 pub struct ConfigKey {
     /// Its name.
     pub name: &'static str,
+    /// The broker's setting that gives its default; empty for none.
+    pub broker_name: &'static str,
     /// Its values.
     pub kind: Kind,
     /// Its value where none is set.
     pub default: &'static str,
     /// Whether the broker acts by it.
     pub effect: Effect,
+    /// What it means here.
+    pub doc: &'static str,
+}
+
+/// The type of a setting's values, as clients are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// `true` or `false`.
+    Bool,
+    /// Text.
+    Text,
+    /// A 32-bit number.
+    Int,
+    /// A 64-bit number.
+    Long,
+    /// A fraction.
+    Double,
+    /// Words with commas between them.
+    List,
 }
 
 /// Why a setting is refused.
@@ -74,6 +106,14 @@ pub enum ConfigError {
         /// What was asked for.
         value: String,
     },
+    /// Two settings contradict each other.
+    #[error("min.compaction.lag.ms {min} is above max.compaction.lag.ms {max}")]
+    Lag {
+        /// `min.compaction.lag.ms`.
+        min: i64,
+        /// `max.compaction.lag.ms`.
+        max: i64,
+    },
     /// APPEND or SUBTRACT of a setting that is no list.
     #[error("topic config {name} is not a list; use SET or DELETE")]
     NotAList {
@@ -81,59 +121,6 @@ pub enum ConfigError {
         name: &'static str,
     },
 }
-
-const INT: Kind = Kind::Int { min: 0, max: i32::MAX as i64 };
-const LONG: Kind = Kind::Long { min: 0 };
-const FOREVER: &str = "9223372036854775807";
-const CODECS: Kind = Kind::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]);
-
-const fn honoured(name: &'static str, kind: Kind, default: &'static str) -> ConfigKey {
-    ConfigKey { name, kind, default, effect: Effect::Honoured }
-}
-
-const fn kept(name: &'static str, kind: Kind, default: &'static str) -> ConfigKey {
-    ConfigKey { name, kind, default, effect: Effect::Kept }
-}
-
-/// Every setting a topic has, by name.
-pub const CONFIG_KEYS: &[ConfigKey] = &[
-    honoured("cleanup.policy", Kind::SomeOf(&["compact", "delete"]), "delete"),
-    kept("compression.gzip.level", Kind::Int { min: -1, max: 9 }, "-1"),
-    kept("compression.lz4.level", Kind::Int { min: 1, max: 17 }, "9"),
-    kept("compression.type", CODECS, "producer"),
-    kept("compression.zstd.level", Kind::Int { min: -131_072, max: 22 }, "3"),
-    kept("delete.retention.ms", LONG, "86400000"),
-    kept("file.delete.delay.ms", LONG, "60000"),
-    kept("flush.messages", Kind::Long { min: 1 }, FOREVER),
-    kept("flush.ms", LONG, FOREVER),
-    kept("follower.replication.throttled.replicas", Kind::Replicas, ""),
-    kept("index.interval.bytes", INT, "4096"),
-    kept("leader.replication.throttled.replicas", Kind::Replicas, ""),
-    kept("local.retention.bytes", Kind::Long { min: -2 }, "-2"),
-    kept("local.retention.ms", Kind::Long { min: -2 }, "-2"),
-    kept("max.compaction.lag.ms", Kind::Long { min: 1 }, FOREVER),
-    honoured("max.message.bytes", INT, "1048588"),
-    kept("message.downconversion.enable", Kind::Bool, "true"),
-    kept("message.format.version", Kind::OneOf(&["3.0-IV1"]), "3.0-IV1"),
-    honoured("message.timestamp.after.max.ms", LONG, "3600000"),
-    honoured("message.timestamp.before.max.ms", LONG, FOREVER),
-    kept("message.timestamp.difference.max.ms", LONG, FOREVER),
-    honoured("message.timestamp.type", Kind::OneOf(&["CreateTime", "LogAppendTime"]), "CreateTime"),
-    kept("min.cleanable.dirty.ratio", Kind::Fraction, "0.5"),
-    kept("min.compaction.lag.ms", LONG, "0"),
-    honoured("min.insync.replicas", Kind::Int { min: 1, max: i32::MAX as i64 }, "1"),
-    kept("preallocate", Kind::Bool, "false"),
-    kept("remote.log.copy.disable", Kind::Bool, "false"),
-    kept("remote.log.delete.on.disable", Kind::Bool, "false"),
-    kept("remote.storage.enable", Kind::Bool, "false"),
-    kept("retention.bytes", Kind::Long { min: i64::MIN }, "-1"),
-    kept("retention.ms", Kind::Long { min: -1 }, "604800000"),
-    kept("segment.bytes", Kind::Int { min: 14, max: i32::MAX as i64 }, "1073741824"),
-    kept("segment.index.bytes", Kind::Int { min: 4, max: i32::MAX as i64 }, "10485760"),
-    kept("segment.jitter.ms", LONG, "0"),
-    kept("segment.ms", Kind::Long { min: 1 }, "604800000"),
-    kept("unclean.leader.election.enable", Kind::Bool, "false"),
-];
 
 /// The setting of that name.
 pub fn config_key(name: &str) -> Option<&'static ConfigKey> {
@@ -154,6 +141,8 @@ impl ConfigKey {
             Kind::Long { min } => trimmed.parse::<i64>().is_ok_and(|n| min <= n),
             Kind::Fraction => trimmed.parse::<f64>().is_ok_and(|n| (0.0..=1.0).contains(&n)),
             Kind::Bool => ["true", "false"].iter().any(|word| trimmed.eq_ignore_ascii_case(word)),
+            Kind::Off => trimmed.eq_ignore_ascii_case("false"),
+            Kind::GzipLevel => trimmed.parse::<i32>().is_ok_and(|n| n == -1 || (1..=9).contains(&n)),
             Kind::OneOf(words) => words.contains(&trimmed),
             Kind::SomeOf(words) => split(trimmed).all(|word| words.contains(&word)),
             Kind::Replicas => trimmed == "*" || split(trimmed).all(is_replica),
@@ -166,7 +155,19 @@ impl ConfigKey {
     }
 
     fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::SomeOf(_) | Kind::Replicas)
+        self.value_type() == ValueType::List
+    }
+
+    /// The type of its values.
+    pub const fn value_type(&self) -> ValueType {
+        match self.kind {
+            Kind::Int { .. } | Kind::GzipLevel => ValueType::Int,
+            Kind::Long { .. } => ValueType::Long,
+            Kind::Fraction => ValueType::Double,
+            Kind::Bool | Kind::Off => ValueType::Bool,
+            Kind::OneOf(_) => ValueType::Text,
+            Kind::SomeOf(_) | Kind::Replicas => ValueType::List,
+        }
     }
 }
 
@@ -211,12 +212,14 @@ impl KafkaConfigs {
     /// # Errors
     /// [`ConfigError`].
     pub fn alter(&mut self, name: &str, alteration: Alteration<'_>) -> Result<(), ConfigError> {
+        if alteration == Alteration::Delete {
+            // What nobody knows is not set either.
+            self.0.shift_remove(name);
+            return Ok(());
+        }
         let key = config_key(name).ok_or_else(|| ConfigError::UnknownName { name: name.to_owned() })?;
         let value = match alteration {
-            Alteration::Delete => {
-                self.0.shift_remove(key.name);
-                return Ok(());
-            }
+            Alteration::Delete => return Ok(()),
             Alteration::Set(value) => value.to_owned(),
             Alteration::Append(_) | Alteration::Subtract(_) if !key.is_list() => {
                 return Err(ConfigError::NotAList { name: key.name });
@@ -246,50 +249,44 @@ impl KafkaConfigs {
         self.0.get(key.name).map_or(key.default, String::as_str)
     }
 
+    /// Whether old values of a key may go.
+    pub fn is_compacted(&self) -> bool {
+        let policy = config_key("cleanup.policy").map_or("", |key| self.value(key));
+        split(policy).any(|word| word == "compact")
+    }
+
+    /// Checks what settings say together.
+    ///
+    /// # Errors
+    /// [`ConfigError::Lag`].
+    pub fn check_together(&self) -> Result<(), ConfigError> {
+        let number = |name| config_key(name).and_then(|key| self.value(key).trim().parse().ok()).unwrap_or(0);
+        let (min, max) = (number("min.compaction.lag.ms"), number("max.compaction.lag.ms"));
+        if min <= max { Ok(()) } else { Err(ConfigError::Lag { min, max }) }
+    }
+
     /// The values the broker acts by, read once; values were checked when they were set.
-    pub fn effective(&self) -> EffectiveConfigs {
-        let text = |name| config_key(name).map_or("", |key| self.value(key).trim());
+    pub fn effective(&self, defaults: &TopicDefaults) -> EffectiveConfigs {
+        let text = |name| {
+            let set = self.0.get(name).map(String::as_str);
+            set.or_else(|| config_key(name).map(|key| defaults.value(key))).unwrap_or_default().trim()
+        };
         let number = |name| text(name).parse::<i64>().unwrap_or(i64::MAX);
+        let bound = |name: &str| {
+            let set = self.0.get(name).and_then(|value| value.trim().parse::<i64>().ok());
+            set.filter(|bound| 0 <= *bound)
+        };
+        let deletes = split(text("cleanup.policy")).any(|word| word == "delete");
         EffectiveConfigs {
             max_message_bytes: i32::try_from(number("max.message.bytes")).unwrap_or(i32::MAX),
-            retention_ms: number("retention.ms"),
+            retention_ms: bound("retention.ms").filter(|_| deletes),
+            retention_bytes: bound("retention.bytes").filter(|_| deletes),
             is_log_append_time: text("message.timestamp.type") == "LogAppendTime",
-            is_compacted: split(text("cleanup.policy")).any(|word| word == "compact"),
-            is_deleted_by_age: split(text("cleanup.policy")).any(|word| word == "delete"),
-            compression: Compression::named(text("compression.type")),
+            is_compacted: self.is_compacted(),
+            is_deleted_by_age: deletes,
             min_insync_replicas: i32::try_from(number("min.insync.replicas")).unwrap_or(i32::MAX),
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
-        }
-    }
-}
-
-/// How batches are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// As the producer sent them.
-    Producer,
-    /// Not compressed.
-    Uncompressed,
-    /// gzip.
-    Gzip,
-    /// snappy.
-    Snappy,
-    /// lz4.
-    Lz4,
-    /// zstd.
-    Zstd,
-}
-
-impl Compression {
-    fn named(name: &str) -> Self {
-        match name {
-            "uncompressed" => Self::Uncompressed,
-            "gzip" => Self::Gzip,
-            "snappy" => Self::Snappy,
-            "lz4" => Self::Lz4,
-            "zstd" => Self::Zstd,
-            _ => Self::Producer,
         }
     }
 }
@@ -299,16 +296,16 @@ impl Compression {
 pub struct EffectiveConfigs {
     /// Bytes a batch may have.
     pub max_message_bytes: i32,
-    /// Age at which messages may go; -1 keeps them.
-    pub retention_ms: i64,
+    /// Age at which messages can no longer be read; `None`: they stay as long as their log file.
+    pub retention_ms: Option<i64>,
+    /// Stored bytes that a partition keeps; `None`: no bound.
+    pub retention_bytes: Option<i64>,
     /// The broker stamps batches with its own time.
     pub is_log_append_time: bool,
     /// Old values of a key may go.
     pub is_compacted: bool,
     /// Old messages may go.
     pub is_deleted_by_age: bool,
-    /// How batches are stored.
-    pub compression: Compression,
     /// Replicas that acks=all needs.
     pub min_insync_replicas: i32,
     /// How far behind the broker's time a record's timestamp may be.
@@ -356,6 +353,9 @@ mod tests {
             ("retention.ms", "-2"),
             ("min.insync.replicas", "0"),
             ("preallocate", "yes"),
+            ("remote.storage.enable", "true"),
+            ("compression.gzip.level", "0"),
+            ("segment.bytes", "1000000"),
             ("cleanup.policy", "shred"),
             ("min.cleanable.dirty.ratio", "1.5"),
             ("min.cleanable.dirty.ratio", "NaN"),
@@ -375,17 +375,36 @@ mod tests {
 
     #[test]
     fn gives_effective_values_with_defaults() {
-        let defaults = KafkaConfigs::default().effective();
-        assert_eq!((defaults.max_message_bytes, defaults.retention_ms), (1_048_588, 604_800_000));
-        assert_eq!(
-            (defaults.timestamp_before_max_ms, defaults.compression),
-            (i64::MAX, Compression::Producer)
-        );
+        let built_in = TopicDefaults::default();
+        let defaults = KafkaConfigs::default().effective(&built_in);
+        assert_eq!((defaults.max_message_bytes, defaults.retention_ms), (1_048_588, None));
+        assert_eq!((defaults.timestamp_before_max_ms, defaults.retention_bytes), (i64::MAX, None));
         assert!(defaults.is_deleted_by_age && !defaults.is_compacted);
         let configs =
             KafkaConfigs::new([("cleanup.policy", "compact"), ("message.timestamp.type", "LogAppendTime")]);
-        let effective = configs.unwrap().effective();
+        let effective = configs.unwrap().effective(&built_in);
         assert!(effective.is_compacted && !effective.is_deleted_by_age && effective.is_log_append_time);
+        let configured = built_in.with("max.message.bytes", "10".to_owned(), true);
+        assert_eq!(KafkaConfigs::default().effective(&configured).max_message_bytes, 10);
+    }
+
+    #[test]
+    fn retention_acts_where_it_is_set_and_the_policy_deletes() {
+        let effective = |settings: &[(&str, &str)]| {
+            let effective = KafkaConfigs::new(settings.iter().copied()).unwrap();
+            let effective = effective.effective(&TopicDefaults::default());
+            (effective.retention_ms, effective.retention_bytes)
+        };
+        assert_eq!(effective(&[("retention.ms", "7"), ("retention.bytes", "9")]), (Some(7), Some(9)));
+        assert_eq!(effective(&[("retention.ms", "-1"), ("retention.bytes", "-1")]), (None, None));
+        assert_eq!(effective(&[("retention.ms", "7"), ("cleanup.policy", "compact")]), (None, None));
+    }
+
+    #[test]
+    fn settings_may_not_contradict_each_other() {
+        let lags = |min| KafkaConfigs::new([("min.compaction.lag.ms", min), ("max.compaction.lag.ms", "5")]);
+        assert_eq!(lags("5").unwrap().check_together(), Ok(()));
+        assert_eq!(lags("6").unwrap().check_together(), Err(ConfigError::Lag { min: 6, max: 5 }));
     }
 
     #[test]
@@ -394,10 +413,11 @@ mod tests {
         assert_eq!(configs.alter("cleanup.policy", Alteration::Append("compact")), Ok(()));
         assert_eq!(configs.set().collect::<Vec<_>>(), [("cleanup.policy", "delete,compact")]);
         assert_eq!(configs.alter("cleanup.policy", Alteration::Subtract("delete")), Ok(()));
-        assert!(configs.effective().is_compacted);
+        assert_eq!(configs.set().collect::<Vec<_>>(), [("cleanup.policy", "compact")]);
         let refused = configs.alter("retention.ms", Alteration::Append("1"));
         assert_eq!(refused, Err(ConfigError::NotAList { name: "retention.ms" }));
         assert_eq!(configs.alter("cleanup.policy", Alteration::Delete), Ok(()));
+        assert_eq!(configs.alter("no.such", Alteration::Delete), Ok(()));
         assert_eq!(configs.set().count(), 0);
     }
 }

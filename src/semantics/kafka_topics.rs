@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::kafka_configs::{Alteration, ConfigError, EffectiveConfigs, KafkaConfigs};
+use super::kafka_configs::KafkaConfigs;
 
 /// Id of a topic; zero means none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,15 +20,14 @@ pub struct KafkaTopic {
     /// Its id.
     pub id: TopicId,
     configs: KafkaConfigs,
-    effective: EffectiveConfigs,
-    /// Only partitions whose beginning was moved by DeleteRecords.
+    /// Only partitions whose beginning was moved, by DeleteRecords or by the topic's retention.
     log_starts: BTreeMap<i32, i64>,
 }
 
 impl KafkaTopic {
     /// A topic whose partitions begin where the store begins.
     pub fn new(id: TopicId, configs: KafkaConfigs) -> Self {
-        Self { id, effective: configs.effective(), configs, log_starts: BTreeMap::new() }
+        Self { id, configs, log_starts: BTreeMap::new() }
     }
 
     /// The settings that were set.
@@ -36,12 +35,7 @@ impl KafkaTopic {
         &self.configs
     }
 
-    /// The settings the broker acts by.
-    pub const fn effective(&self) -> &EffectiveConfigs {
-        &self.effective
-    }
-
-    /// The first offset clients may read, if DeleteRecords moved it; the store may begin later.
+    /// The first offset clients may read, if it was moved; the store may begin later.
     pub fn log_start(&self, partition: i32) -> Option<i64> {
         self.log_starts.get(&partition).copied()
     }
@@ -110,31 +104,9 @@ impl KafkaTopics {
         self.topics.iter().map(|(name, topic)| (&**name, topic))
     }
 
-    /// Changes settings of a topic, all or none. `None` when the topic is not there.
-    ///
-    /// # Errors
-    /// [`ConfigError`] of the first that is refused.
-    pub fn alter<'a>(
-        &mut self,
-        name: &str,
-        changes: impl IntoIterator<Item = (&'a str, Alteration<'a>)>,
-    ) -> Option<Result<(), ConfigError>> {
-        let topic = self.topics.get_mut(name)?;
-        let mut configs = topic.configs.clone();
-        for (key, alteration) in changes {
-            if let Err(refused) = configs.alter(key, alteration) {
-                return Some(Err(refused));
-            }
-        }
-        topic.effective = configs.effective();
-        topic.configs = configs;
-        Some(Ok(()))
-    }
-
-    /// Replaces all settings of a topic (AlterConfigs). False when the topic is not there.
+    /// Replaces all settings of a topic. False when the topic is not there.
     pub fn replace(&mut self, name: &str, configs: KafkaConfigs) -> bool {
         let Some(topic) = self.topics.get_mut(name) else { return false };
-        topic.effective = configs.effective();
         topic.configs = configs;
         true
     }
@@ -178,16 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn changes_all_settings_or_none() {
+    fn replaces_settings_of_topics_that_are_there() {
         let mut topics = table();
-        let changes = [("max.message.bytes", Alteration::Set("10")), ("no.such", Alteration::Delete)];
-        assert!(matches!(topics.alter("t", changes), Some(Err(ConfigError::UnknownName { .. }))));
-        assert_eq!(topics.find("t").unwrap().effective().max_message_bytes, 1_048_588);
-        assert_eq!(topics.alter("t", changes.into_iter().take(1)), Some(Ok(())));
-        assert_eq!(topics.find("t").unwrap().effective().max_message_bytes, 10);
-        assert!(topics.replace("t", KafkaConfigs::default()));
-        assert_eq!(topics.find("t").unwrap().configs().set().count(), 0);
-        assert_eq!(topics.alter("none", changes), None);
+        let configs = KafkaConfigs::new([("max.message.bytes", "10")]).unwrap();
+        assert!(topics.replace("t", configs.clone()));
+        assert_eq!(topics.find("t").unwrap().configs(), &configs);
+        assert!(!topics.replace("none", configs));
     }
 
     #[test]

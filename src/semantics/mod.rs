@@ -23,6 +23,7 @@ pub mod registration;
 pub mod routes;
 pub mod subscriptions;
 pub mod topic_attributes;
+pub mod topic_defaults;
 pub mod topic_names;
 pub mod topics;
 

@@ -36,6 +36,7 @@ mod snapshot;
 pub mod state_file;
 mod store;
 mod time_search;
+mod unit_walk;
 
 pub use append::Appended;
 pub use append_batch::{AppendBatch, Entry, TagsCode};

@@ -32,6 +32,7 @@ public final class KafkaClient implements Loop.Client {
             case "listTopics": c.say("topics", List.copyOf(admin(c).listTopics().names().get())); break;
             case "offsets": offsets(c); break;
             case "committed": committed(c); break;
+            case "admin": new Administer(admin(c), c).run(); break;
             default: throw new IllegalArgumentException("unknown op " + c.op());
         }
     }
