@@ -70,6 +70,11 @@ pub const TOPICS_PER_REGISTRATION: usize = 20_000;
 /// A configuration file: a thousand times any real one.
 pub const CONFIG_FILE_SIZE: u64 = 4 << 20;
 
+/// Groups with settings: each is a few hundred bytes in memory and in a file that is written as a whole.
+pub const SUBSCRIPTION_GROUPS: usize = 100_000;
+/// Locks of orderly consumers in all groups: ten groups on 100,000 queues.
+pub const QUEUE_LOCKS: usize = 1_000_000;
+
 /// How long a pull is held at most: RocketMQ clients give up after 30 s.
 pub const PULL_HOLD_MS: i64 = 29_000;
 /// Distance from the end of the log within which messages are taken to be in memory: a tenth of a small machine.

@@ -17,6 +17,7 @@ use gantry_store::{AppendBatch, AppendError, CreateQueueError, Entry, PushError,
 use super::Broker;
 use super::counters::{Flow, Reason, count};
 use super::durability::Durability;
+use super::group_settings::GroupRefusal;
 use super::park::QueueKey;
 use super::persist::Version;
 use super::topic::{Partition, Topic};
@@ -65,6 +66,8 @@ pub struct NativeSend<'a> {
     pub properties: &'a [u8],
     /// Attempts so far.
     pub reconsume_times: i32,
+    /// Attempts after which the client wants dead letters; `None`: what the group's settings say.
+    pub max_reconsume_times: Option<i32>,
     /// Whether the producer is in unit mode.
     pub unit_mode: bool,
     /// The message or messages.
@@ -186,6 +189,9 @@ pub enum SendError {
     /// The topic is being created; RocketMQ must know its kind before it sees a message of it.
     #[error("topic {0} is being created, try again")]
     NotDurable(String),
+    /// It is a retry of a group that is not known.
+    #[error(transparent)]
+    Group(#[from] GroupRefusal),
     /// The frame cannot be written.
     #[error(transparent)]
     Frame(#[from] PushError),
@@ -253,15 +259,23 @@ impl Broker {
     fn stage_checked(
         &self,
         submission: &mut Submission,
-        send: NativeSend<'_>,
+        mut send: NativeSend<'_>,
         now: Millis,
     ) -> Result<StagedSend, SendError> {
         if !self.settings.permission.has(Perm::WRITE) {
             return Err(SendError::NoPermission(self.settings.permission.0));
         }
         self.check_body(&send)?;
-        check_properties(send.properties)?;
-        let (topic, version) = self.topic_for_send(&send, now)?;
+        let is_retry = send.topic.starts_with(topic_names::RETRY_PREFIX);
+        check_properties(send.properties, is_retry)?;
+        let (topic, version) = match self.retry_target(&send, now)? {
+            Some(dead_letters) => {
+                send.queue_id = -1;
+                let version = dead_letters.version;
+                (dead_letters, version)
+            }
+            None => self.topic_for_send(&send, now)?,
+        };
         if topic.stores_batches() && !self.is_durable(&topic) {
             return Err(SendError::NotDurable(send.topic.to_owned()));
         }
@@ -317,6 +331,24 @@ impl Broker {
         if self.settings.sync_flush { Durability::flushed(end) } else { Durability::NONE }
     }
 
+    /// Stages a message with exactly these properties, in a queue of the topic.
+    pub(super) fn stage_as_is(
+        &self,
+        submission: &mut Submission,
+        send: &NativeSend<'_>,
+        topic: &Topic,
+    ) -> Result<(), SendError> {
+        if topic.stores_batches() && !self.is_durable(topic) {
+            return Err(SendError::NotDurable(send.topic.to_owned()));
+        }
+        submission.version = submission.version.max(Some(topic.version));
+        let partition = self.partition(topic, self.pick_queue(topic, send.queue_id)?)?;
+        let SendBody::One(body) = &send.body else { return Err(SendError::EmptyBody) };
+        submission.sends += 1;
+        let keys_of = [send.properties, &[]];
+        self.push(submission, &partition, send, send.flag, body, &[send.properties], &keys_of, false)
+    }
+
     fn stage_one(
         &self,
         submission: &mut Submission,
@@ -352,7 +384,7 @@ impl Broker {
         }
         let shared = separated(send.properties);
         for (at, item) in items.iter().enumerate() {
-            check_properties(&item.properties)?;
+            check_properties(&item.properties, false)?;
             let own = separated(&item.properties);
             let parts = [own.0, own.1, shared.0, shared.1, &self.send_properties];
             let keys_of = [&*item.properties, send.properties];
@@ -442,15 +474,16 @@ fn separated(block: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Properties that only the broker may write, and those whose feature does not exist yet.
-fn check_properties(block: &[u8]) -> Result<(), SendError> {
+/// Properties that only the broker may write, and those whose feature does not exist yet. A delay in front of a retry
+/// is passed over: refused, the message could not be tried again at all.
+fn check_properties(block: &[u8], is_retry: bool) -> Result<(), SendError> {
     for property in properties(block) {
         match property.name {
             b"INNER_NUM" => return Err(SendError::ReservedProperty("INNER_NUM")),
             b"INNER_BASE" => return Err(SendError::ReservedProperty("INNER_BASE")),
             b"__KP" => return Err(SendError::ReservedProperty("__KP")),
             b"__KC" => return Err(SendError::ReservedProperty("__KC")),
-            b"DELAY" if property.value != b"0" => return Err(SendError::NotServed("delayed")),
+            b"DELAY" if property.value != b"0" && !is_retry => return Err(SendError::NotServed("delayed")),
             b"TIMER_DELAY_SEC" | b"TIMER_DELAY_MS" | b"TIMER_DELIVER_MS" | b"TIMER_DEL_UNIQKEY" => {
                 return Err(SendError::NotServed("timer"));
             }
@@ -486,7 +519,7 @@ mod tests {
             (b"__KP\x01x\x02", false),
             (b"KEYS\x01k\x02TAGS\x01t\x02", true),
         ] {
-            assert_eq!(check_properties(block).is_ok(), served, "{block:?}");
+            assert_eq!(check_properties(block, false).is_ok(), served, "{block:?}");
         }
     }
 }

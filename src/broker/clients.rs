@@ -14,6 +14,7 @@ use std::task::Waker;
 use tracing::warn;
 
 use super::Broker;
+use super::group_settings::GroupRefusal;
 use super::groups::GroupDesk;
 use super::mailbox::{ConnectionId, Mailbox, Signal};
 use crate::semantics::groups::HeldBy;
@@ -259,8 +260,10 @@ fn channel(connection: ConnectionId) -> Channel {
 
 impl Broker {
     /// Registers a native client on the connection behind `mailbox`, at once: it finds itself in the very next
-    /// consumer list. A clustering consumer whose group Kafka members hold is left out until they are gone.
-    pub fn heartbeat(&self, beat: Heartbeat, mailbox: &Arc<Mailbox>, now: Millis) -> HeartbeatAnswer {
+    /// consumer list. A clustering consumer whose group Kafka members hold is left out until they are gone, and so
+    /// is any consumer whose group has no settings and gets none by itself.
+    pub fn heartbeat(&self, mut beat: Heartbeat, mailbox: &Arc<Mailbox>, now: Millis) -> HeartbeatAnswer {
+        beat.consumers.retain(|consumer| self.settings_in_use(&consumer.group, now).is_ok());
         let aftermath = self.clients.heartbeat(&self.groups, beat, mailbox, now);
         let is_sub_changed = aftermath.is_sub_changed;
         self.settle_clients(aftermath, now);
@@ -324,12 +327,30 @@ impl Broker {
         self.clients.may_consume(&self.groups, group)
     }
 
+    /// Whether the group's clients may be there: broadcasting ones only where the settings allow it.
+    pub(super) fn check_broadcast(&self, group: &str) -> Result<(), GroupRefusal> {
+        let is_forbidden =
+            self.group_settings(group).is_some_and(|settings| !settings.consume_broadcast_enable);
+        let is_broadcasting = || {
+            let inner = self.clients.lock();
+            let group = inner.clients.consumer_group(group);
+            group.is_some_and(|group| group.message_model == MessageModel::Broadcasting)
+        };
+        if is_forbidden && is_broadcasting() {
+            return Err(GroupRefusal::Broadcast(group.to_owned()));
+        }
+        Ok(())
+    }
+
     fn settle_clients(&self, aftermath: Aftermath, now: Millis) {
         for group in &aftermath.retry_topics {
             self.ensure_retry_topic(group, now);
         }
-        let told = self.settings.notify_consumers;
-        for (mailbox, group) in aftermath.notices.into_iter().filter(|_| told) {
+        let told = |group: &str| {
+            self.settings.notify_consumers
+                && self.group_settings(group).is_none_or(|settings| settings.notify_consumer_ids_changed)
+        };
+        for (mailbox, group) in aftermath.notices.into_iter().filter(|(_, group)| told(group)) {
             mailbox.post(Signal::ConsumersChanged(group));
         }
     }

@@ -12,6 +12,7 @@ use gantry_store::AppendError;
 
 use super::Broker;
 use super::append::SendError;
+use super::group_settings::GroupRefusal;
 use super::produce::ProduceError;
 use super::pull::PullError;
 use super::read::ReadRefusal;
@@ -270,6 +271,7 @@ impl From<&SendError> for Reason {
             | SendError::ReservedProperty(_) => Self::Invalid,
             SendError::NotServed(_) => Self::NotServed,
             SendError::NotDurable(_) => Self::Busy,
+            SendError::Group(_) => Self::Unknown,
             SendError::Queue(_) => Self::Storage,
         }
     }
@@ -314,6 +316,8 @@ impl From<&PullError> for Reason {
             PullError::Subscription(_) | PullError::NoSubscription(_) | PullError::OldSubscription => {
                 Self::Subscription
             }
+            PullError::Group(GroupRefusal::Unknown(_)) => Self::Unknown,
+            PullError::Group(_) => Self::Permission,
             PullError::Held { .. } => Self::GroupHeld,
         }
     }

@@ -14,6 +14,8 @@ pub mod delete_records;
 pub mod durability;
 pub mod gauges;
 pub mod group_admin;
+mod group_files;
+pub mod group_settings;
 pub mod groups;
 pub mod mailbox;
 mod offset_record;
@@ -26,9 +28,11 @@ pub mod produce;
 mod producer_files;
 pub mod pull;
 pub mod query;
+mod queue_locks;
 pub mod read;
 pub mod requests;
 mod retention;
+pub mod send_back;
 pub mod settings;
 mod side_json;
 mod start;
@@ -55,12 +59,14 @@ use clients::ClientDesk;
 pub use configs::BrokerConfig;
 use counters::Counters;
 pub use durability::{Durability, DurabilityError, DurableWait};
+use group_settings::SettingsDesk;
 use groups::GroupDesk;
 use mailbox::{Mailbox, Token};
 use offsets::Ledger;
 use park::{Interest, Parked, QueueKey, WaitKey};
 use persist::Persist;
 use producer_files::ProducerDesk;
+use queue_locks::LockDesk;
 use requests::Requests;
 use retention::RetentionClock;
 pub use settings::{BrokerSettings, Identity, PullSettings};
@@ -87,6 +93,8 @@ pub struct Broker {
     persist_thread: Mutex<Option<JoinHandle<()>>>,
     ledger: Mutex<Ledger>,
     groups: GroupDesk,
+    group_settings: SettingsDesk,
+    locks: LockDesk,
     clients: ClientDesk,
     producers: ProducerDesk,
     decoded: Mutex<DecodedCache>,

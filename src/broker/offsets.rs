@@ -21,6 +21,7 @@ use super::side_json::SideJson;
 use super::state_json::DataVersionJson;
 use super::{Broker, Durability, Topic};
 use crate::semantics::Millis;
+use crate::semantics::groups::HeldBy;
 use crate::semantics::offsets::{CommitError, KafkaFacts, OffsetKey, Offsets, split_key};
 
 /// The table with its journal, under one lock: a journal line and the change it stands for keep one order.
@@ -102,6 +103,17 @@ pub enum OffsetError {
         topic: String,
         /// As asked.
         partition: i32,
+    },
+    /// No such group.
+    #[error("Group {0} not exist! mqadmin updateSubGroup makes it, and so does a heartbeat or a pull")]
+    UnknownGroup(String),
+    /// Kafka members hold the group.
+    #[error("group {group}: {held}")]
+    Held {
+        /// The group.
+        group: String,
+        /// Who holds it.
+        held: HeldBy,
     },
     /// No such topic.
     #[error("topic[{0}] not exist")]
@@ -273,6 +285,18 @@ impl Broker {
         found.or_else(|| (zero_if_new && self.begins_in_memory(&topic, queue)).then_some(0))
     }
 
+    /// Whether native clients may commit for the group at all.
+    ///
+    /// # Errors
+    /// Nothing is known of the group, or Kafka members are in it.
+    pub fn check_native_commit(&self, group: &str) -> Result<(), OffsetError> {
+        if !self.knows_group(group) {
+            return Err(OffsetError::UnknownGroup(group.to_owned()));
+        }
+        let held = |held| OffsetError::Held { group: group.to_owned(), held };
+        self.native_may_consume(group).map_err(held)
+    }
+
     /// A native client commits; the last write wins. Survives a kill once this returns.
     ///
     /// # Errors
@@ -361,6 +385,11 @@ impl Broker {
             topics.entry(topic.to_owned()).or_default().push(queue);
         }
         topics
+    }
+
+    /// Whether the group committed anything.
+    pub(super) fn has_committed(&self, group: &str) -> bool {
+        self.ledger().table.topics_of(group).next().is_some()
     }
 
     /// Names of the groups that committed.

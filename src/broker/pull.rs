@@ -12,6 +12,7 @@ use tracing::error;
 
 use super::Broker;
 use super::counters::{Flow, Reason};
+use super::group_settings::GroupRefusal;
 use super::mailbox::ConnectionId;
 use super::topic::{Partition, Topic};
 use crate::filter::tag::{TagFilter, TagFilterError};
@@ -170,6 +171,9 @@ pub enum PullError {
     /// The group's subscription is older than the request's.
     #[error("the consumer's subscription not latest")]
     OldSubscription,
+    /// The group's settings.
+    #[error(transparent)]
+    Group(#[from] GroupRefusal),
     /// Kafka clients hold the group.
     #[error("group {group}: {held}")]
     Held {
@@ -200,6 +204,7 @@ impl Broker {
         let stored = self.resolve_native(ask.topic);
         self.native_may_consume(ask.group)
             .map_err(|held| PullError::Held { group: ask.group.to_owned(), held })?;
+        self.check_group(ask.group, &stored, self.now())?;
         let topic = self.topic(&stored).ok_or_else(|| PullError::NoTopic(ask.topic.to_owned()))?;
         if !topic.permits(Perm::READ) {
             return Err(PullError::NotReadable(ask.topic.to_owned()));
@@ -225,6 +230,7 @@ impl Broker {
     }
 
     fn subscribed_filter(&self, ask: &PullAsk<'_>, stored: &str) -> Result<TagFilter, PullError> {
+        self.check_broadcast(ask.group)?;
         let missing = || PullError::NoSubscription(ask.group.to_owned());
         let found =
             self.subscription_of(ask.group, ask.topic).or_else(|| self.subscription_of(ask.group, stored));

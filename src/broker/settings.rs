@@ -43,6 +43,8 @@ pub struct Identity {
 pub struct BrokerSettings {
     /// `autoCreateTopicEnable`.
     pub auto_create_topic: bool,
+    /// `autoCreateSubscriptionGroup`: the first use of a group makes its settings.
+    pub auto_create_groups: bool,
     /// `defaultTopicQueueNums`.
     pub default_topic_queues: i32,
     /// `auto.create.topics.enable`.
@@ -119,6 +121,7 @@ impl Default for BrokerSettings {
     fn default() -> Self {
         Self {
             auto_create_topic: true,
+            auto_create_groups: true,
             default_topic_queues: 8,
             auto_create_kafka_topics: true,
             num_partitions: 1,

@@ -12,11 +12,14 @@ use uuid::Uuid;
 
 use super::clients::ClientDesk;
 use super::counters::Counters;
+use super::group_files::GroupFiles;
+use super::group_settings::SettingsDesk;
 use super::groups::GroupDesk;
 use super::offsets::OffsetFiles;
 use super::park::Parked;
 use super::persist::{Persist, StateFile, StateFiles};
 use super::producer_files::ProducerDesk;
+use super::queue_locks::LockDesk;
 use super::requests::Requests;
 use super::retention::RetentionClock;
 use super::side_json::SideJson;
@@ -104,6 +107,8 @@ impl Broker {
             decoded: Mutex::new(DecodedCache::new(settings.decoded_cache_bytes)),
             producers: ProducerDesk::load(&disk, &own).map_err(state)?,
             groups: GroupDesk::new(settings.groups),
+            group_settings: SettingsDesk::load(GroupFiles::new(&disk, &config)).map_err(state)?,
+            locks: LockDesk::default(),
             clients: ClientDesk::new(settings.channel_expiry_ms),
             counters: Counters::default(),
             requests: Requests::default(),
@@ -150,6 +155,9 @@ impl Broker {
         // Behind the settings: who altered them sees them act with the answer.
         if self.apply_topic_retention() {
             self.save_topics()?;
+        }
+        if files.contains(StateFile::SubscriptionGroups) {
+            self.group_settings.save()?;
         }
         if files.contains(StateFile::Offsets) {
             offset_files.save(&self.ledger)?;

@@ -89,40 +89,32 @@ impl TestBroker {
 
     /// Sends messages with the body to queue 0 of a topic.
     pub(crate) fn send(&self, topic: &str, body: &'static [u8], properties: &[u8]) -> Result<(), SendError> {
-        self.send_message(topic, 0, body, properties)
+        self.send_one(message(topic, 0, body, properties))
     }
 
     /// Sends a message to a queue.
     pub(crate) fn send_to(&self, topic: &str, queue_id: i32) -> Result<(), SendError> {
-        self.send_message(topic, queue_id, b"body", b"")
+        self.send_one(message(topic, queue_id, b"body", b""))
     }
 
-    fn send_message(
-        &self,
-        topic: &str,
-        queue_id: i32,
-        body: &'static [u8],
-        properties: &[u8],
-    ) -> Result<(), SendError> {
+    fn send_one(&self, send: NativeSend<'_>) -> Result<(), SendError> {
         let mut submission = Submission::default();
-        let send = NativeSend {
-            producer_group: "PG",
-            topic,
-            default_topic: "TBW102",
-            default_topic_queue_nums: 4,
-            queue_id,
-            sys_flag: 0,
-            born_timestamp: BEGIN,
-            born_host: "127.0.0.1:1".parse().unwrap(),
-            flag: 0,
-            properties,
-            reconsume_times: 0,
-            unit_mode: false,
-            body: SendBody::One(Bytes::from_static(body)),
-        };
         self.broker.stage(&mut submission, send, self.broker.now())?;
         self.broker.submit(&mut submission).unwrap();
         Ok(())
+    }
+
+    /// What a client does that cannot give a message back: it sends it to the retry topic.
+    pub(crate) fn retry_by_client(
+        &self,
+        group: &str,
+        body: &'static [u8],
+        attempts: i32,
+    ) -> Result<(), SendError> {
+        let topic = format!("%RETRY%{group}");
+        let mut send = message(&topic, 0, body, b"DELAY\x013\x02RETRY_TOPIC\x01T\x02");
+        send.reconsume_times = attempts;
+        self.send_one(send)
     }
 
     /// Makes a topic of one partition in mode B.
@@ -161,6 +153,25 @@ impl Drop for TestBroker {
     fn drop(&mut self) {
         let closed = self.broker.close();
         assert!(closed.is_ok() || std::thread::panicking(), "{closed:?}");
+    }
+}
+
+fn message<'a>(topic: &'a str, queue_id: i32, body: &'static [u8], properties: &'a [u8]) -> NativeSend<'a> {
+    NativeSend {
+        producer_group: "PG",
+        topic,
+        default_topic: "TBW102",
+        default_topic_queue_nums: 4,
+        queue_id,
+        sys_flag: 0,
+        born_timestamp: BEGIN,
+        born_host: "127.0.0.1:1".parse().unwrap(),
+        flag: 0,
+        properties,
+        reconsume_times: 0,
+        max_reconsume_times: None,
+        unit_mode: false,
+        body: SendBody::One(Bytes::from_static(body)),
     }
 }
 

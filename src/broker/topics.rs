@@ -320,13 +320,27 @@ impl Broker {
 
     /// Creates `%RETRY%<group>` when missing; tools look groups up by it.
     pub fn ensure_retry_topic(&self, group: &str, now: Millis) {
+        let queues = self.group_settings(group).map_or(1, |settings| settings.retry_queues);
         let name = topic_names::retry_topic(group);
         // A Kafka group may have any name; one that is too long for a topic is unknown to native tools.
         if self.topic(&name).is_some() || topic_names::check_native_topic(&name).is_err() {
             return;
         }
         let mut state = self.topics.state();
-        let (config, created) = state.topics.ensure_retry(now, group, 1);
+        let (config, created) = state.topics.ensure_retry(now, group, queues);
+        if created {
+            self.settle(&mut state, config);
+        }
+    }
+
+    /// Creates `%DLQ%<group>` when missing.
+    pub(super) fn ensure_dead_letter_topic(&self, group: &str, now: Millis) {
+        let name = topic_names::dlq_topic(group);
+        if self.topic(&name).is_some() || topic_names::check_native_topic(&name).is_err() {
+            return;
+        }
+        let mut state = self.topics.state();
+        let (config, created) = state.topics.ensure_dead_letters(now, group);
         if created {
             self.settle(&mut state, config);
         }

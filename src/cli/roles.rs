@@ -154,6 +154,7 @@ fn broker_settings(settings: &Settings) -> BrokerSettings {
     let count = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     BrokerSettings {
         auto_create_topic: native.auto_create_topic_enable,
+        auto_create_groups: native.auto_create_subscription_group,
         default_topic_queues: count(native.default_topic_queue_nums),
         auto_create_kafka_topics: kafka.auto_create_topics_enable,
         num_partitions: count(kafka.num_partitions),

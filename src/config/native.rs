@@ -7,6 +7,8 @@ section! {
     native: Native {
         /// A send to an unknown topic creates it.
         auto_create_topic_enable: bool = "true", "autoCreateTopicEnable", RocketMq, Flag;
+        /// The first use of a consumer group makes its settings; else it has to be created (mqadmin updateSubGroup).
+        auto_create_subscription_group: bool = "true", "autoCreateSubscriptionGroup", RocketMq, Flag;
         /// Queues of a topic created by a send.
         default_topic_queue_nums: u32 = "8", "defaultTopicQueueNums", RocketMq, Count, Allowed::Range(1, 65_536);
         /// What the broker permits: 2 write, 4 read, 6 both; what it lacks is refused and leaves the routes.

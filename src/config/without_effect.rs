@@ -63,8 +63,6 @@ pub(super) const BROKER: &[&str] = &[
     "appendAckAsync", "appendCkAsync", "clearRetryTopicWhenDeleteTopic", "enableLmqStats",
     "configManagerVersion", "allowRecallWhenBrokerNotWriteable", "recallMessageEnable",
     "enableRegisterProducer", "enableCreateSysGroup", "isBrokerContainer", "isInBrokerContainer",
-    // There is no table of subscription groups yet: every group may consume, so none needs to be created.
-    "autoCreateSubscriptionGroup",
 ];
 
 /// RocketMQ `store/config/MessageStoreConfig.java`.

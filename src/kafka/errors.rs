@@ -170,6 +170,8 @@ pub(super) fn commit(error: &OffsetError) -> ErrorCode {
         OffsetError::UnknownPartition { .. } | OffsetError::UnknownTopic(_) => {
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         }
+        OffsetError::UnknownGroup(_) => ErrorCode::GROUP_ID_NOT_FOUND,
+        OffsetError::Held { .. } => ErrorCode::UNKNOWN_MEMBER_ID,
         OffsetError::Journal(_) => ErrorCode::KAFKA_STORAGE_ERROR,
     }
 }

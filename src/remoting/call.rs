@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gantry_protocols::outbox::Outbox;
+use gantry_protocols::remoting::bodies::{self, BodyError};
 use gantry_protocols::remoting::ext_writer::ExtWriter;
 use gantry_protocols::remoting::headers::CustomHeader;
 use gantry_protocols::remoting::{Codec, Head, HeaderView, ResponseCode};
@@ -161,19 +162,32 @@ impl<'s> Call<'s> {
         Ok(Answer::Done)
     }
 
+    /// Success with the fields of `header` and `body` as JSON.
+    pub(crate) fn answer_with<'h>(
+        &mut self,
+        header: &impl CustomHeader<'h>,
+        body: &impl Serialize,
+    ) -> Result<Answer, Refusal> {
+        let text = bodies::encode(body).map_err(|error| unwritable(&error))?;
+        self.reply.write(ResponseCode::SUCCESS, None, &mut vec![text], |ext| header.write(ext));
+        Ok(Answer::Done)
+    }
+
     /// Success with `body` as JSON.
     pub(crate) fn answer_json(&mut self, body: &impl Serialize) -> Result<Answer, Refusal> {
-        let text = serde_json::to_vec(body).map_err(|error| {
-            Refusal::new(ResponseCode::SYSTEM_ERROR, format!("the answer has no JSON form: {error}"))
-        })?;
-        self.reply.write(ResponseCode::SUCCESS, None, &mut vec![Bytes::from(text)], |_| {});
+        let text = bodies::encode(body).map_err(|error| unwritable(&error))?;
+        self.reply.write(ResponseCode::SUCCESS, None, &mut vec![text], |_| {});
         Ok(Answer::Done)
     }
 
     /// The request's JSON body, through the reader that tolerates what fastjson writes.
     pub(crate) fn json_body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refusal> {
-        gantry_protocols::remoting::bodies::decode(&self.body).map_err(|error| {
+        bodies::decode(&self.body).map_err(|error| {
             Refusal::new(ResponseCode::SYSTEM_ERROR, format!("the body cannot be read: {error}"))
         })
     }
+}
+
+fn unwritable(error: &BodyError) -> Refusal {
+    Refusal::new(ResponseCode::SYSTEM_ERROR, format!("the answer has no JSON form: {error}"))
 }

@@ -8,11 +8,14 @@ use gantry_store::AppendError;
 use super::call::Refusal;
 use crate::broker::DurabilityError;
 use crate::broker::append::SendError;
+use crate::broker::group_settings::GroupRefusal;
 use crate::broker::offsets::OffsetError;
 use crate::broker::pull::PullError;
 use crate::broker::read::ReadRefusal;
+use crate::broker::send_back::SendBackError;
 use crate::broker::topic_admin::TopicWishError;
 use crate::broker::topics::DeleteTopicError;
+use crate::semantics::subscription_groups::SettingsError;
 use crate::semantics::topic_attributes::AttributeError;
 
 pub(super) fn send(error: &SendError) -> Refusal {
@@ -27,7 +30,22 @@ pub(super) fn send(error: &SendError) -> Refusal {
         | SendError::NotServed(_)
         | SendError::Frame(_) => ResponseCode::MESSAGE_ILLEGAL,
         SendError::NotDurable(_) => ResponseCode::SYSTEM_BUSY,
+        SendError::Group(refusal) => return group(refusal),
         SendError::Queue(_) => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn send_back(error: &SendBackError) -> Refusal {
+    let code = match error {
+        SendBackError::Group(refusal) => return group(refusal),
+        SendBackError::Read(refusal) => return read(refusal),
+        SendBackError::Append(refusal) => return append(refusal),
+        SendBackError::NoPermission(_) | SendBackError::NotWritable(_) => ResponseCode::NO_PERMISSION,
+        SendBackError::NoTopic(_)
+        | SendBackError::NoMessage(_)
+        | SendBackError::Properties(_)
+        | SendBackError::Send(_) => ResponseCode::SYSTEM_ERROR,
     };
     Refusal::new(code, error.to_string())
 }
@@ -64,6 +82,25 @@ pub(super) fn pull(error: &PullError) -> Refusal {
         PullError::FilterKind(_) => ResponseCode::SYSTEM_ERROR,
         PullError::NoSubscription(_) => ResponseCode::SUBSCRIPTION_NOT_EXIST,
         PullError::OldSubscription => ResponseCode::SUBSCRIPTION_NOT_LATEST,
+        PullError::Group(refusal) => return group(refusal),
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn group(error: &GroupRefusal) -> Refusal {
+    let code = match error {
+        GroupRefusal::Unknown(_) => ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST,
+        GroupRefusal::Disabled(_) | GroupRefusal::Broadcast(_) | GroupRefusal::Topic { .. } => {
+            ResponseCode::NO_PERMISSION
+        }
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn settings(error: &SettingsError) -> Refusal {
+    let code = match error {
+        SettingsError::Name { .. } | SettingsError::RetryQueues { .. } => ResponseCode::INVALID_PARAMETER,
+        SettingsError::Attribute { .. } | SettingsError::Full(_) => ResponseCode::SYSTEM_ERROR,
     };
     Refusal::new(code, error.to_string())
 }
@@ -71,6 +108,8 @@ pub(super) fn pull(error: &PullError) -> Refusal {
 pub(super) fn commit(error: &OffsetError) -> Refusal {
     let code = match error {
         OffsetError::UnknownTopic(_) => ResponseCode::TOPIC_NOT_EXIST,
+        OffsetError::UnknownGroup(_) => ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST,
+        OffsetError::Held { .. } => ResponseCode::NO_PERMISSION,
         OffsetError::Rule(_) | OffsetError::UnknownPartition { .. } => ResponseCode::INVALID_PARAMETER,
         OffsetError::Journal(_) => ResponseCode::SYSTEM_ERROR,
     };

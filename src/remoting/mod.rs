@@ -6,10 +6,13 @@
 mod call;
 mod client;
 mod errors;
+mod group;
+mod lock;
 mod offset;
 mod pull;
 mod query;
 mod send;
+mod send_back;
 mod session;
 mod topic;
 
@@ -38,7 +41,17 @@ type Route = requests::Route<Lane, Handler>;
 type Handler = fn(&mut Call<'_>) -> Result<Answer, Refusal>;
 
 static ROUTES: LazyLock<Table<Lane, Handler>> = LazyLock::new(|| {
-    Table::new(&[client::ROUTES, offset::ROUTES, pull::ROUTES, query::ROUTES, send::ROUTES, topic::ROUTES])
+    Table::new(&[
+        client::ROUTES,
+        group::ROUTES,
+        lock::ROUTES,
+        offset::ROUTES,
+        pull::ROUTES,
+        query::ROUTES,
+        send::ROUTES,
+        send_back::ROUTES,
+        topic::ROUTES,
+    ])
 });
 
 /// What this broker serves, ascending by code.

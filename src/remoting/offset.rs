@@ -42,6 +42,7 @@ fn query(call: &mut Call<'_>) -> Result<Answer, Refusal> {
 fn update(call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let request: UpdateConsumerOffsetRequest<'_> = call.header()?;
     let (group, topic) = (&request.consumer_group, &request.topic);
+    call.broker().check_native_commit(group).map_err(|error| errors::commit(&error))?;
     let committed =
         call.broker().commit_offset(group, topic, request.queue_id, request.commit_offset, call.reply.now);
     committed.map_err(|error| errors::commit(&error))?;

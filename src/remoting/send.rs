@@ -74,6 +74,7 @@ fn stage(call: &mut Call<'_>, request: &SendMessageRequest<'_>, body: SendBody) 
         flag: request.flag,
         properties: &properties,
         reconsume_times: request.reconsume_times.unwrap_or(0),
+        max_reconsume_times: request.max_reconsume_times,
         unit_mode: request.unit_mode.unwrap_or(false),
         body,
     };

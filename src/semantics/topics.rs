@@ -325,10 +325,18 @@ impl Topics {
 
     /// The retry topic of a group, created where it is missing; the flag tells that it is new.
     pub fn ensure_retry(&mut self, now: Millis, group: &str, queues: i32) -> (Arc<TopicConfig>, bool) {
-        let name = names::retry_topic(group);
-        match self.table.get(&*name) {
+        self.ensure(now, &names::retry_topic(group), queues)
+    }
+
+    /// The dead-letter topic of a group, created where it is missing; the flag tells that it is new.
+    pub fn ensure_dead_letters(&mut self, now: Millis, group: &str) -> (Arc<TopicConfig>, bool) {
+        self.ensure(now, &names::dlq_topic(group), 1)
+    }
+
+    fn ensure(&mut self, now: Millis, name: &str, queues: i32) -> (Arc<TopicConfig>, bool) {
+        match self.table.get(name) {
             Some(known) => (Arc::clone(known), false),
-            None => (self.insert(now, TopicConfig::new(&name, queues.clamp(1, QUEUES_MAX))), true),
+            None => (self.insert(now, TopicConfig::new(name, queues.clamp(1, QUEUES_MAX))), true),
         }
     }
 

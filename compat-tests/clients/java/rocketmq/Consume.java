@@ -1,3 +1,4 @@
+import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -41,6 +42,8 @@ final class Consume {
         consumer.setVipChannelEnabled(false);
         consumer.setPollNameServerInterval(2_000);
         consumer.setHeartbeatBrokerInterval(2_000);
+        if (c.flag("broadcast", false)) broadcast(consumer);
+        if (c.has("attempts")) consumer.setMaxReconsumeTimes((int) c.number("attempts", 16));
         consumer.setConsumeThreadMin(1);
         consumer.setConsumeThreadMax(4);
         consumer.setConsumeFromWhere(c.text("from", "first").equals("last")
@@ -50,12 +53,14 @@ final class Consume {
         if (c.flag("orderly", false)) {
             consumer.registerMessageListener((MessageListenerOrderly) (messages, context) -> {
                 messages.forEach(taker::take);
-                return ConsumeOrderlyStatus.SUCCESS;
+                boolean failed = messages.stream().anyMatch(message -> fails(c, message));
+                return failed ? ConsumeOrderlyStatus.SUSPEND_CURRENT_QUEUE_A_MOMENT : ConsumeOrderlyStatus.SUCCESS;
             });
         } else {
             consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
                 messages.forEach(taker::take);
-                return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+                boolean failed = messages.stream().anyMatch(message -> fails(c, message));
+                return failed ? ConsumeConcurrentlyStatus.RECONSUME_LATER : ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
             });
         }
         consumer.start();
@@ -63,6 +68,21 @@ final class Consume {
         c.awaitStop(c.number("timeout", 10_000));
         consumer.shutdown();
         taker.closed.countDown();
+    }
+
+    /** The enumeration has another package in 4.9 than in 5. */
+    private static void broadcast(DefaultMQPushConsumer consumer) throws ReflectiveOperationException {
+        for (Method method : DefaultMQPushConsumer.class.getMethods()) {
+            if (!method.getName().equals("setMessageModel")) continue;
+            for (Object model : method.getParameterTypes()[0].getEnumConstants()) {
+                if (model.toString().equals("BROADCASTING")) method.invoke(consumer, model);
+            }
+        }
+    }
+
+    /** Whether the listener is to fail this message: those of "fail" times tried before are let through. */
+    private static boolean fails(Command c, MessageExt message) {
+        return message.getReconsumeTimes() < c.number("fail", 0);
     }
 
     /**
@@ -148,29 +168,39 @@ final class Consume {
         return committed >= 0 ? committed : consumer.minOffset(queue);
     }
 
+    private static void assignAll(Command c, DefaultLitePullConsumer consumer) throws Exception {
+        List<MessageQueue> all = new ArrayList<>();
+        for (String topic : c.names("topics")) {
+            Collection<MessageQueue> queues = consumer.fetchMessageQueues(topic);
+            all.addAll(queues);
+        }
+        consumer.assign(all);
+        for (MessageQueue queue : all) consumer.seekToBegin(queue);
+    }
+
+    /** With "subscribe" as a member of its group, else all queues from their beginning. */
     private static void lite(Command c) throws Exception {
         DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(c.text("group", "compat_lite"));
         consumer.setNamesrvAddr(c.text("namesrv"));
         consumer.setInstanceName("c" + System.nanoTime());
         consumer.setVipChannelEnabled(false);
         consumer.setAutoCommit(c.flag("commit", false));
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        consumer.setHeartbeatBrokerInterval(2_000);
+        if (c.flag("subscribe", false)) for (String topic : c.names("topics")) consumer.subscribe(topic, c.text("tags", "*"));
         consumer.start();
+        if (c.flag("subscribe", false)) c.say("event", "started");
         long deadline = System.currentTimeMillis() + c.number("timeout", 10_000);
         long left = c.number("count", Long.MAX_VALUE);
         try {
-            List<MessageQueue> all = new ArrayList<>();
-            for (String topic : c.names("topics")) {
-                Collection<MessageQueue> queues = consumer.fetchMessageQueues(topic);
-                all.addAll(queues);
-            }
-            consumer.assign(all);
-            for (MessageQueue queue : all) consumer.seekToBegin(queue);
+            if (!c.flag("subscribe", false)) assignAll(c, consumer);
             while (left > 0 && System.currentTimeMillis() < deadline && !c.stopped()) {
                 for (MessageExt message : consumer.poll(200)) {
                     c.say("record", Records.out(message));
                     left--;
                 }
             }
+            if (c.flag("commit", false)) consumer.commitSync();
         } finally {
             consumer.shutdown();
         }

@@ -5,7 +5,6 @@
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::topic::DataVersion;
 
@@ -41,7 +40,7 @@ pub struct SubscriptionGroupConfig {
     pub retry_queue_nums: i32,
     /// Subscriptions the group is confined to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subscription_data_set: Option<Vec<Value>>,
+    pub subscription_data_set: Option<Vec<SimpleSubscription>>,
     /// Broker to read from when the master is behind.
     pub which_broker_when_consume_slowly: i64,
 }
@@ -66,6 +65,20 @@ impl Default for SubscriptionGroupConfig {
             which_broker_when_consume_slowly: 1,
         }
     }
+}
+
+/// A subscription that a group is confined to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SimpleSubscription {
+    /// The filter.
+    pub expression: String,
+    /// `TAG` or `SQL92`.
+    pub expression_type: String,
+    /// The topic.
+    pub topic: String,
+    /// Rises with every change.
+    pub version: i64,
 }
 
 /// How long to wait before each retry of a group.

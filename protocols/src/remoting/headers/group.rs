@@ -23,6 +23,13 @@ custom_header! {
 }
 
 custom_header! {
+    /// How many groups there are, on this page and on others.
+    pub struct AllSubscriptionGroupResponse {
+        total_group_num: i32 = "totalGroupNum",
+    }
+}
+
+custom_header! {
     /// Deletes a group.
     pub struct DeleteSubscriptionGroupRequest<'a> {
         group_name: Text<'a> = "groupName",
