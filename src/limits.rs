@@ -67,6 +67,8 @@ pub const METRIC_ROWS: usize = 1_000;
 pub const NAME_SERVER_CALL: Duration = Duration::from_secs(5);
 /// Topics of one registration request: some 3 MB, far below the largest frame, and above all but the largest brokers.
 pub const TOPICS_PER_REGISTRATION: usize = 20_000;
+/// Groups of native clients that are counted for one topic; those that come later are served, not counted.
+pub const COUNTED_GROUPS_PER_TOPIC: usize = 1_000;
 /// A configuration file: a thousand times any real one.
 pub const CONFIG_FILE_SIZE: u64 = 4 << 20;
 

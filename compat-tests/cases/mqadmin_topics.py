@@ -6,6 +6,7 @@ from lib.lab import case
 from lib.mqadmin import Mqadmin
 
 UPDATE_TOPIC, UPDATE_TOPIC_LIST, ALL_TOPICS, TOPIC_STATS, DELETE_TOPIC, SYSTEM_TOPICS, TOPIC_CONFIG = 17, 18, 21, 202, 215, 305, 351
+RUNTIME, STATISTICS = 28, 315
 SYSTEM_ERROR, TOPIC_NOT_EXIST, INVALID_PARAMETER = 1, 17, 29
 
 
@@ -115,3 +116,84 @@ def both_views(lab):
         checks.equal("offset in a queue that native clients gave up", acks[0]["offset"], 1)
         checks.equal("deletion", raw.request(DELETE_TOPIC, {"topic": topic})["code"], 0)
     checks.refused(lambda: lab.kafka.run("offsets", topic=topic), "UnknownTopic", "UNKNOWN_TOPIC")
+
+
+EXPORTER_NUMBERS = [  # what rocketmq-exporter reads as numbers: one that is missing stops it
+    "msgPutTotalTodayNow", "msgPutTotalTodayMorning", "msgPutTotalYesterdayMorning", "msgGetTotalTodayNow", "msgGetTotalTodayMorning",
+    "msgGetTotalYesterdayMorning", "sendThreadPoolQueueHeadWaitTimeMills", "queryThreadPoolQueueHeadWaitTimeMills",
+    "pullThreadPoolQueueHeadWaitTimeMills", "queryThreadPoolQueueSize", "pullThreadPoolQueueSize", "sendThreadPoolQueueSize",
+    "bootTimestamp", "commitLogMinOffset", "commitLogMaxOffset", "dispatchMaxBuffer", "brokerVersion", "consumeQueueDiskRatio",
+    "commitLogDiskRatio", "pageCacheLockTimeMills", "getMessageEntireTimeMax", "putMessageEntireTimeMax", "putMessageTimesTotal",
+    "startAcceptSendRequestTimeStamp", "earliestMessageTimeStamp", "remainTransientStoreBufferNumbs", "queryThreadPoolQueueCapacity",
+    "putMessageAverageSize", "dispatchBehindBytes", "putMessageSizeTotal", "sendThreadPoolQueueCapacity", "pullThreadPoolQueueCapacity",
+    "putLatency99", "putLatency999", "timerReadBehind", "timerOffsetBehind", "timerCongestNum", "timerEnqueueTps", "timerDequeueTps"]
+
+
+@case("mqadmin: the runtime table has every number that tools read", needs=("native",))
+def runtime(lab):
+    with remoting.Connection(lab.remoting) as raw:
+        checks.equal("send", raw.send_message(lab.fresh("runtime"), 0, b"body")["code"], 0)
+        table = json.loads(raw.request(RUNTIME)["body"])["table"]
+    for name in EXPORTER_NUMBERS:
+        checks.true(f"{name} is {table.get(name)}", float(table.get(name, "none")) >= 0)
+    for name in ("putTps", "getFoundTps", "getMissTps", "getTotalTps", "getTransferredTps"):
+        checks.equal(f"parts of {name} {table[name]!r}", len(table[name].split(" ")), 3)
+    checks.equal("brokerActive", table["brokerActive"], "true")
+    checks.true(f"remainHowManyDataToFlush is {table['remainHowManyDataToFlush']}", float(table["remainHowManyDataToFlush"].split(" ")[0]) >= 0)
+    capacity = table["commitLogDirCapacity"].split(" ")
+    checks.true(f"commitLogDirCapacity is {capacity}", float(capacity[2]) > 0 and float(capacity[6]) > 0)
+
+
+@case("mqadmin: statistics count what is sent and given out", needs=("native",), limit=90)
+def statistics(lab):
+    topic, group = lab.fresh("counted"), lab.fresh("g")
+    with remoting.Connection(lab.remoting) as raw:
+        def minute(name, key):
+            answer = raw.request(STATISTICS, {"statsName": name, "statsKey": key})
+            return json.loads(answer["body"])["statsMinute"] if answer["code"] == 0 else None
+        for name, key in (("TOPIC_PUT_NUMS", topic), ("GROUP_GET_NUMS", f"{topic}@{group}"), ("NOBODY_KNOWS", topic)):
+            answer = raw.request(STATISTICS, {"statsName": name, "statsKey": key})
+            checks.equal(f"{name} of nothing", (answer["code"], "not exist" in answer["remark"]), (SYSTEM_ERROR, True))
+        for _ in range(3):
+            checks.equal("send", raw.send_message(topic, 0, b"body")["code"], 0)
+        raw.join(group)
+        checks.equal("pull", raw.pull(topic, 0, 0, group)["code"], 0)
+        for name, key, total in (("TOPIC_PUT_NUMS", topic, 3), ("GROUP_GET_NUMS", f"{topic}@{group}", 3)):
+            checks.eventually(f"{name} {key}", lambda n=name, k=key, t=total: (minute(n, k) or {}).get("sum") == t, 30)
+        checks.true("TOPIC_PUT_SIZE", minute("TOPIC_PUT_SIZE", topic)["sum"] >= 12)
+        checks.true("BROKER_PUT_NUMS", minute("BROKER_PUT_NUMS", "DefaultCluster")["sum"] >= 3)
+        checks.true("messages a second of the topic", json.loads(remoting_json(raw.request(TOPIC_STATS, {"topic": topic})["body"]))["topicPutTps"] > 0)
+
+
+def remoting_json(body):
+    """The bounds by queue have objects as keys; what follows them is JSON."""
+    return b"{" + body[body.rindex(b'"topicPutTps"'):]
+
+
+@case("mqadmin: cluster, broker and message commands show what they show of a Java broker", needs=("native",), limit=120)
+def shown_by_mqadmin(lab):
+    mq, topic, key = admin(lab), lab.fresh("shown"), lab.fresh("key")
+    shows("updateTopic", mq.run("updateTopic", "-b", lab.remoting, "-t", topic, "-r", 2, "-w", 2), "success")
+    sent = mq.run("sendMessage", "-t", topic, "-p", "hello", "-k", key, "-c", "tagA", "-b", "broker-a", "-i", 0)
+    shows("sendMessage", sent, "SEND_OK")
+    unique = sent.split()[-1]
+    texts = mq.each([
+        ["queryMsgByKey", "-t", topic, "-k", key], ["queryMsgByUniqueKey", "-t", topic, "-i", unique],
+        ["queryMsgByOffset", "-t", topic, "-b", "broker-a", "-i", 0, "-o", 0], ["printMsg", "-t", topic],
+        ["printMsgByQueue", "-t", topic, "-a", "broker-a", "-i", 0, "-p", "true"], ["consumeMessage", "-t", topic],
+        ["clusterList"], ["clusterList", "-m"], ["brokerStatus", "-b", lab.remoting], ["statsAll", "-t", topic],
+        ["cleanExpiredCQ", "-b", lab.remoting], ["cleanUnusedTopic", "-b", lab.remoting], ["deleteExpiredCommitLog", "-b", lab.remoting],
+    ])
+    wanted = [[unique, "0"], [unique, key, "tagA"], ["Queue Offset:        0", key], ["BODY: hello", key], ["BODY: hello"],
+              ["BODY: hello", "queueOffset=0"], ["broker-a", "V5_3_3", "true"], ["#InTotalToday", "broker-a"],
+              ["putTps", "commitLogMaxOffset", "msgPutTotalTodayNow"], ["#Topic"], ["success"], ["success"], ["success"]]
+    for text, words in zip(texts, wanted):
+        shows("mqadmin", text, *words)
+    probes = mq.each([["checkMsgSendRT", "-t", topic, "-a", 2, "-s", 10], ["sendMsgStatus", "-b", "broker-a", "-c", 2, "-s", 10],
+                      ["queryMsgById", "-t", topic, "-i", offset_id(texts[2])]])
+    for text, words in zip(probes, [["Avg RT"], ["SEND_OK"], [key, "tagA"]]):
+        shows("mqadmin", text, *words)
+
+
+def offset_id(text):
+    return next(line.split()[-1] for line in text.splitlines() if line.startswith("OffsetID"))

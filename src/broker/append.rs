@@ -314,6 +314,7 @@ impl Broker {
         let messages = submission.staged.len() as u64;
         self.counters.stored(Dialect::Native, Flow { requests: submission.sends, messages, bytes });
         for item in &submission.staged {
+            item.partition.stored.add(Flow { requests: 1, messages: 1, bytes: count(item.size) });
             let key = QueueKey(item.partition.queue.ordinal());
             self.parked.arrived(
                 key,

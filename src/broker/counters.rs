@@ -16,7 +16,9 @@ use super::group_settings::GroupRefusal;
 use super::produce::ProduceError;
 use super::pull::PullError;
 use super::read::ReadRefusal;
+use super::statistics::FlowCells;
 use crate::semantics::Dialect;
+pub use crate::semantics::statistics::Flow;
 
 /// Shards: as many as the cores of the machines this is tuned for.
 pub(super) const SHARDS: usize = 8;
@@ -90,17 +92,6 @@ impl Reason {
     }
 }
 
-/// What went one way through one dialect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flow {
-    /// Requests, or parts of one for a queue each.
-    pub requests: u64,
-    /// Messages (Kafka: records).
-    pub messages: u64,
-    /// Bytes of bodies on the way in, of frames or batches on the way out.
-    pub bytes: u64,
-}
-
 /// Totals of one dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -108,6 +99,8 @@ pub struct Totals {
     pub stored: Flow,
     /// Given to consumers.
     pub read: Flow,
+    /// Requests that found no message.
+    pub missed: u64,
     /// Stored messages by size, in the order of [`SIZE_BOUNDS`]; messages of one batch count with their mean.
     pub sizes: [u64; SIZES],
     /// Refused sends (Kafka: produce requests), in the order of [`Reason::ALL`].
@@ -137,36 +130,17 @@ struct Shard {
 struct Cells {
     stored: FlowCells,
     read: FlowCells,
+    missed: AtomicU64,
     sizes: [AtomicU64; SIZES],
     sends_refused: [AtomicU64; REASONS],
     reads_refused: [AtomicU64; REASONS],
 }
 
-#[derive(Debug, Default)]
-struct FlowCells {
-    requests: AtomicU64,
-    messages: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl FlowCells {
-    fn add(&self, flow: Flow) {
-        self.requests.fetch_add(flow.requests, Ordering::Relaxed);
-        self.messages.fetch_add(flow.messages, Ordering::Relaxed);
-        self.bytes.fetch_add(flow.bytes, Ordering::Relaxed);
-    }
-
-    fn add_to(&self, total: &mut Flow) {
-        total.requests += self.requests.load(Ordering::Relaxed);
-        total.messages += self.messages.load(Ordering::Relaxed);
-        total.bytes += self.bytes.load(Ordering::Relaxed);
-    }
-}
-
 impl Cells {
     fn add_to(&self, total: &mut Totals) {
-        self.stored.add_to(&mut total.stored);
-        self.read.add_to(&mut total.read);
+        total.stored = total.stored.with(self.stored.read());
+        total.read = total.read.with(self.read.read());
+        total.missed += self.missed.load(Ordering::Relaxed);
         add_all(&self.sizes, &mut total.sizes);
         add_all(&self.sends_refused, &mut total.sends_refused);
         add_all(&self.reads_refused, &mut total.reads_refused);
@@ -203,6 +177,11 @@ impl Counters {
     /// A consumer is given messages.
     pub(super) fn read(&self, dialect: Dialect, flow: Flow) {
         self.cells(dialect).read.add(flow);
+    }
+
+    /// A consumer's request finds no message.
+    pub(super) fn missed(&self, dialect: Dialect) {
+        self.cells(dialect).missed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A producer is refused.
@@ -256,6 +235,9 @@ impl Broker {
     /// who answers says so.
     pub fn fetch_answered(&self, messages: u64, bytes: u64) {
         self.counters.read(Dialect::Kafka, Flow { requests: 1, messages, bytes });
+        if messages == 0 {
+            self.counters.missed(Dialect::Kafka);
+        }
     }
 }
 

@@ -32,11 +32,13 @@ mod queue_locks;
 pub mod read;
 pub mod requests;
 mod retention;
+pub mod runtime;
 pub mod send_back;
 pub mod settings;
 mod side_json;
 mod start;
 mod state_json;
+pub mod statistics;
 #[cfg(test)]
 pub(crate) mod test_broker;
 #[cfg(test)]
@@ -71,6 +73,7 @@ use requests::Requests;
 use retention::RetentionClock;
 pub use settings::{BrokerSettings, Identity, PullSettings};
 pub use start::{OpenBroker, StartError};
+use statistics::Statistics;
 pub use topic::Topic;
 use topic_news::TopicNews;
 use topics::TopicDesk;
@@ -100,6 +103,7 @@ pub struct Broker {
     decoded: Mutex<DecodedCache>,
     unique_ids: UniqueIds,
     counters: Counters,
+    statistics: Statistics,
     requests: Requests,
     kafka_defaults: EffectiveConfigs,
     /// The settings that were read at start, as Kafka clients are told.
@@ -174,8 +178,12 @@ impl Broker {
 
     /// Lets every deadline up to `now` act; gives the next one. `timer` is woken when an earlier one appears.
     pub fn tick(&self, now: Millis, timer: &Waker) -> Option<Millis> {
-        let deadlines =
-            [self.parked.expire(now, timer), self.groups.tick(now, timer), self.tick_clients(now, timer)];
+        let deadlines = [
+            self.parked.expire(now, timer),
+            self.groups.tick(now, timer),
+            self.tick_clients(now, timer),
+            Some(self.sample_statistics(now)),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

@@ -214,6 +214,7 @@ impl Broker {
         drop(state);
         let flow = Flow { requests: 1, messages: counters::count(count), bytes: batch.bytes().len() as u64 };
         self.counters.stored(Dialect::Kafka, flow);
+        partition.stored.add(flow);
         self.announce_batch(&partition, scratch, batch.bytes().len());
         let durability = self.promise(written.end);
         Ok(produced(&partition, written.base_offset, time, durability))

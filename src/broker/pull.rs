@@ -14,6 +14,7 @@ use super::Broker;
 use super::counters::{Flow, Reason};
 use super::group_settings::GroupRefusal;
 use super::mailbox::ConnectionId;
+use super::statistics::FlowCells;
 use super::topic::{Partition, Topic};
 use crate::filter::tag::{TagFilter, TagFilterError};
 use crate::limits;
@@ -68,6 +69,7 @@ pub struct Pull {
     pub filter: TagFilter,
     name: Box<str>,
     max_messages: usize,
+    reader: Option<Arc<FlowCells>>,
 }
 
 /// What a pull found.
@@ -218,6 +220,7 @@ impl Broker {
             None => self.subscribed_filter(ask, &stored)?,
         };
         Ok(Pull {
+            reader: topic.readers().of(ask.group),
             topic,
             queue_id: ask.queue_id,
             offset: ask.offset,
@@ -262,8 +265,13 @@ impl Broker {
         let (pulled, messages) = self.try_pull(pull);
         if pulled.status == PullStatus::Found {
             let bytes = pulled.frames.iter().map(|piece| piece.len() as u64).sum();
-            let messages = messages as u64;
-            self.counters.read(Dialect::Native, Flow { requests: 1, messages, bytes });
+            let flow = Flow { requests: 1, messages: messages as u64, bytes };
+            self.counters.read(Dialect::Native, flow);
+            if let Some(reader) = &pull.reader {
+                reader.add(flow);
+            }
+        } else {
+            self.counters.missed(Dialect::Native);
         }
         pulled
     }

@@ -23,12 +23,14 @@ use super::queue_locks::LockDesk;
 use super::requests::Requests;
 use super::retention::RetentionClock;
 use super::side_json::SideJson;
+use super::statistics::Statistics;
 use super::topic_files::TopicFiles;
 use super::topic_news::TopicNews;
 use super::topics::TopicDesk;
 use super::unique_ids::UniqueIds;
 use super::{Broker, BrokerConfig, BrokerSettings, Identity};
 use crate::mapping::decoded_cache::DecodedCache;
+use crate::semantics::Millis;
 use crate::semantics::kafka_configs::KafkaConfigs;
 use crate::semantics::topics::QueueKind;
 
@@ -111,6 +113,7 @@ impl Broker {
             locks: LockDesk::default(),
             clients: ClientDesk::new(settings.channel_expiry_ms),
             counters: Counters::default(),
+            statistics: Statistics::new(Millis(clock())),
             requests: Requests::default(),
             ledger: Mutex::new(ledger),
             persist: Arc::new(Persist::default()),

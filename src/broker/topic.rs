@@ -13,11 +13,13 @@ use super::Broker;
 use super::park::Watchers;
 use super::partition_size::CountedBytes;
 use super::persist::Version;
+use super::statistics::{FlowCells, Readers};
 use super::time_index::TimeIndex;
 use crate::mapping::names::Visibility;
 use crate::semantics::kafka_configs::EffectiveConfigs;
 use crate::semantics::kafka_topics::KafkaTopic;
 use crate::semantics::producers::Producers;
+use crate::semantics::statistics::Flow;
 use crate::semantics::topic_defaults::TopicDefaults;
 use crate::semantics::topics::{Perm, QueueKind, TopicConfig};
 
@@ -30,6 +32,7 @@ pub struct Topic {
     pub(super) version: Version,
     /// The slots are shared with former and later forms of the topic: a queue has one partition.
     partitions: Box<[Arc<OnceLock<Arc<Partition>>>]>,
+    readers: Arc<Readers>,
     round_robin: AtomicU32,
 }
 
@@ -48,6 +51,8 @@ pub struct Partition {
     pub queue: Queue,
     /// Who waits for its next message.
     pub watchers: Arc<Watchers>,
+    /// What producers stored in it since the start.
+    pub(super) stored: FlowCells,
     state: Mutex<PartitionState>,
     /// Offsets below were deleted by order or by age; the store may begin later.
     moved_start: AtomicI64,
@@ -68,6 +73,7 @@ impl Partition {
         Self {
             queue,
             watchers: Arc::default(),
+            stored: FlowCells::default(),
             state: Mutex::new(state),
             moved_start: AtomicI64::new(moved_start),
             size: Mutex::default(),
@@ -113,7 +119,8 @@ impl Topic {
             facts,
         });
         let partitions = (0..usize::try_from(partitions).unwrap_or(0)).map(shared).collect();
-        Self { config, kafka, version, partitions, round_robin: AtomicU32::new(0) }
+        let readers = before.map(|topic| Arc::clone(&topic.readers)).unwrap_or_default();
+        Self { config, kafka, version, partitions, readers, round_robin: AtomicU32::new(0) }
     }
 
     /// The stored name.
@@ -161,6 +168,17 @@ impl Topic {
     #[must_use]
     pub fn partitions(&self) -> i32 {
         i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
+    }
+
+    /// What producers stored since the start.
+    pub(super) fn stored(&self) -> Flow {
+        let partitions = self.partitions.iter().filter_map(|slot| slot.get());
+        partitions.fold(Flow::default(), |sum, partition| sum.with(partition.stored.read()))
+    }
+
+    /// What groups of native clients were given since the start.
+    pub(super) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// `topicSysFlag`.

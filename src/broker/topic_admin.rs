@@ -153,7 +153,7 @@ impl Broker {
         })
     }
 
-    fn own_names(&self) -> OwnNames<'_> {
+    pub(super) fn own_names(&self) -> OwnNames<'_> {
         OwnNames { cluster: &self.identity.cluster, broker: &self.identity.broker }
     }
 

@@ -11,9 +11,11 @@ mod lock;
 mod offset;
 mod pull;
 mod query;
+mod runtime;
 mod send;
 mod send_back;
 mod session;
+mod stats;
 mod topic;
 
 use std::sync::LazyLock;
@@ -50,6 +52,8 @@ static ROUTES: LazyLock<Table<Lane, Handler>> = LazyLock::new(|| {
         query::ROUTES,
         send::ROUTES,
         send_back::ROUTES,
+        runtime::ROUTES,
+        stats::ROUTES,
         topic::ROUTES,
     ])
 });

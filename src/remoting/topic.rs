@@ -20,6 +20,7 @@ use gantry_protocols::remoting::{RequestCode, ResponseCode};
 
 use super::call::{Answer, Call, Refusal};
 use super::{Lane, Route, errors};
+use crate::broker::statistics::Subject;
 use crate::broker::topic_admin::TopicWish;
 use crate::semantics::data_version;
 use crate::semantics::topic_attributes::{self, AttributeChange};
@@ -143,6 +144,8 @@ fn stats(call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let request: TopicRequest<'_> = call.header()?;
     let broker = call.broker();
     let topic = broker.native_topic(&request.topic).ok_or_else(|| errors::no_topic(&request.topic))?;
+    let put = broker.statistics(Subject::Topic(&request.topic), call.reply.now).unwrap_or_default().minute;
+    let put_tps = put.per_second(put.flow.messages);
     let queue = |id: usize| MessageQueue {
         broker_name: broker.identity().broker.clone(),
         queue_id: i32::try_from(id).unwrap_or(i32::MAX),
@@ -156,7 +159,7 @@ fn stats(call: &mut Call<'_>) -> Result<Answer, Refusal> {
         };
         (queue(id), offsets)
     });
-    let table = TopicStatsTable { offset_table: ByQueue(rows.collect()), topic_put_tps: 0.0 };
+    let table = TopicStatsTable { offset_table: ByQueue(rows.collect()), topic_put_tps: put_tps };
     let body = encode_fastjson(&table)?;
     call.reply.write(ResponseCode::SUCCESS, None, &mut vec![body], |_| {});
     Ok(Answer::Done)

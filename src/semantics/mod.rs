@@ -22,6 +22,7 @@ pub mod producers;
 pub mod queue_lock;
 pub mod registration;
 pub mod routes;
+pub mod statistics;
 pub mod subscription_groups;
 pub mod subscriptions;
 pub mod topic_attributes;

@@ -1,4 +1,5 @@
-//! Bodies with numbers by queue: a topic's bounds (202), a group's progress (208), offsets to reset (220, 222).
+//! Bodies with numbers by queue: a topic's bounds (202), a group's progress (208), offsets to reset (220, 222);
+//! and the statistics of a broker (315).
 //!
 //! They are written with [`super::encode_fastjson`].
 //! Source: RocketMQ 5.3.3 `protocol/admin/TopicStatsTable.java`, `ConsumeStats.java`,
@@ -60,4 +61,28 @@ pub struct ConsumeOffset {
 pub struct ResetOffsetBody {
     /// The offsets.
     pub offset_table: ByQueue<i64>,
+}
+
+/// A statistic of a broker.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BrokerStatsData {
+    /// The last day.
+    pub stats_day: BrokerStatsItem,
+    /// The last hour.
+    pub stats_hour: BrokerStatsItem,
+    /// The last minute.
+    pub stats_minute: BrokerStatsItem,
+}
+
+/// A statistic over one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BrokerStatsItem {
+    /// Average of one request.
+    pub avgpt: f64,
+    /// All of it.
+    pub sum: i64,
+    /// Average of a second.
+    pub tps: f64,
 }

@@ -1,5 +1,5 @@
 //! Brokers: REGISTER_BROKER (103), UNREGISTER_BROKER (104), QUERY_DATA_VERSION (322), BROKER_HEARTBEAT (904),
-//! GET_BROKER_MEMBER_GROUP (901), GET_BROKER_CONFIG (26).
+//! GET_BROKER_MEMBER_GROUP (901), GET_BROKER_CONFIG (26), VIEW_BROKER_STATS_DATA (315).
 //!
 //! GET_BROKER_RUNTIME_INFO (28) has no arguments.
 //! Source: RocketMQ 5.3.3 `header/namesrv/RegisterBroker*Header.java` and its neighbours,
@@ -73,6 +73,16 @@ custom_header! {
     pub struct BrokerMemberGroupRequest<'a> {
         cluster_name: Text<'a> = "clusterName",
         broker_name: Text<'a> = "brokerName",
+    }
+}
+
+custom_header! {
+    /// Asks for a statistic by name (315).
+    pub struct ViewBrokerStatsRequest<'a> {
+        /// Such as `TOPIC_PUT_NUMS`.
+        stats_name: Text<'a> = "statsName",
+        /// Such as a topic, or `topic@group`.
+        stats_key: Text<'a> = "statsKey",
     }
 }
 
