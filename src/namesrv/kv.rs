@@ -24,7 +24,8 @@ pub(super) const ROUTES: &[Route] = &[
 
 fn put(call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let request: PutKvConfigRequest<'_> = call.header()?;
-    Ok(Answer::WhenKept(call.server.put_kv(&request.namespace, &request.key, &request.value)))
+    let put = call.server.put_kv(&request.namespace, &request.key, &request.value);
+    put.map(Answer::WhenKept).map_err(|error| Refusal::new(ResponseCode::SYSTEM_ERROR, error.to_string()))
 }
 
 fn value(call: &mut Call<'_>) -> Result<Answer, Refusal> {

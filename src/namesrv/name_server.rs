@@ -16,7 +16,7 @@ use super::switches::{NameServerConfig, SwitchError, Switches};
 use super::table::Table;
 use crate::semantics::Millis;
 use crate::semantics::data_version::DataVersion;
-use crate::semantics::routes::kv::{KvConfig, ORDER_TOPIC_NAMESPACE};
+use crate::semantics::routes::kv::{KvConfig, KvFull, ORDER_TOPIC_NAMESPACE};
 use crate::semantics::routes::{
     BrokerData, ConnectionId, Departure, QueueData, RegisterError, Registered, Registration, Route,
     RouteConfig, Routes, UnitTopics,
@@ -236,9 +236,9 @@ impl NameServer {
     }
 
     /// Sets a value; the change stands once the version is kept.
-    pub(super) fn put_kv(&self, namespace: &str, key: &str, value: &str) -> Version {
+    pub(super) fn put_kv(&self, namespace: &str, key: &str, value: &str) -> Result<Version, KvFull> {
         let mut kv = self.kv();
-        if kv.put(namespace, key, value) { self.keeper.keep(&kv) } else { self.keeper.latest() }
+        Ok(if kv.put(namespace, key, value)? { self.keeper.keep(&kv) } else { self.keeper.latest() })
     }
 
     /// Removes a key; the change stands once the version is kept.

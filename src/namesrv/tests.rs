@@ -232,7 +232,7 @@ fn answers_recorded_requests_as_the_original_did() {
             let perm = one.answer.json()["queueDatas"][0]["perm"].as_i64().unwrap();
             scene.broker.add(topic, i32::try_from(perm).unwrap());
             if let Some(order) = one.answer.json()["orderTopicConf"].as_str() {
-                scene.server.put_kv("ORDER_TOPIC_CONFIG", topic, order);
+                scene.server.put_kv("ORDER_TOPIC_CONFIG", topic, order).unwrap();
             } else {
                 scene.server.delete_kv("ORDER_TOPIC_CONFIG", topic);
             }

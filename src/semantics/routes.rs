@@ -34,6 +34,12 @@ pub const MASTER_ID: i64 = 0;
 /// A broker that names no time-out is dropped after so long without a word.
 pub const BROKER_EXPIRY_MS: i64 = 120_000;
 
+/// Brokers of one table: far above any deployment, so that a stranger who registers on and on does not take the memory.
+pub const BROKERS_MAX: usize = 10_000;
+
+/// Topics of one table, for the same reason.
+pub const TOPICS_MAX: usize = 1_000_000;
+
 /// Queues of a topic on one broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueData {

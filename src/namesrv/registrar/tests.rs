@@ -159,7 +159,7 @@ fn one_that_speaks_something_else_or_hangs_up_delays_no_other() {
 fn takes_the_order_configuration_that_it_is_told() {
     let (served, test) = (serve(), broker());
     create(&test, "ordered");
-    served.server.put_kv(ORDER_TOPIC_NAMESPACE, "ordered", "broker-a:1");
+    served.server.put_kv(ORDER_TOPIC_NAMESPACE, "ordered", "broker-a:1").unwrap();
     let registrar = Registrar::start(&test.broker, &config(vec![served.address.clone()])).unwrap();
     served.expect(RequestCode::REGISTER_BROKER);
     // The change of the topic is a change to be registered.

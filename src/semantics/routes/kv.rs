@@ -7,7 +7,15 @@ use indexmap::IndexMap;
 /// The namespace of order topics: topic to `broker:queues` pairs with `;` between them.
 pub const ORDER_TOPIC_NAMESPACE: &str = "ORDER_TOPIC_CONFIG";
 
+/// Bytes of all namespaces, keys and values: a thousand times any real table, and a file that is written in a moment.
+pub const KV_SIZE_MAX: usize = 16 << 20;
+
 type Namespace = IndexMap<String, String>;
+
+/// The table would be larger than [`KV_SIZE_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key-value configuration would be larger than {KV_SIZE_MAX} bytes; delete what is not used")]
+pub struct KvFull;
 
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,12 +28,24 @@ impl KvConfig {
     }
 
     /// Sets a value; true when that changed something and must be saved.
-    pub fn put(&mut self, namespace: &str, key: &str, value: &str) -> bool {
+    ///
+    /// # Errors
+    /// [`KvFull`]; nothing is changed then.
+    pub fn put(&mut self, namespace: &str, key: &str, value: &str) -> Result<bool, KvFull> {
         if self.value(namespace, key) == Some(value) {
-            return false;
+            return Ok(false);
+        }
+        if KV_SIZE_MAX < self.size() + namespace.len() + key.len() + value.len() {
+            return Err(KvFull);
         }
         self.0.entry(namespace.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
-        true
+        Ok(true)
+    }
+
+    fn size(&self) -> usize {
+        let pairs =
+            |values: &Namespace| values.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        self.0.iter().map(|(namespace, values)| namespace.len() + pairs(values)).sum()
     }
 
     /// Removes a key; true when it was there.
@@ -68,8 +88,9 @@ mod tests {
     #[test]
     fn sets_reads_and_deletes() {
         let mut kv = KvConfig::default();
-        assert!(kv.put("n", "k", "v"));
-        assert!(!kv.put("n", "k", "v"));
+        assert_eq!(kv.put("n", "k", "v"), Ok(true));
+        assert_eq!(kv.put("n", "k", "v"), Ok(false));
+        assert_eq!(kv.put("n", "k2", &"v".repeat(KV_SIZE_MAX)), Err(KvFull));
         assert_eq!((kv.value("n", "k"), kv.value("n", "x"), kv.value("x", "k")), (Some("v"), None, None));
         assert!(kv.delete("n", "k") && !kv.delete("n", "k"));
         assert_eq!(kv.namespace("n"), None);
@@ -78,8 +99,8 @@ mod tests {
     #[test]
     fn gives_order_topics_without_a_trailing_separator() {
         let mut kv = KvConfig::default();
-        kv.put(ORDER_TOPIC_NAMESPACE, "t", "broker-a:8;broker-b:8;");
-        kv.put(ORDER_TOPIC_NAMESPACE, "u", ";");
+        kv.put(ORDER_TOPIC_NAMESPACE, "t", "broker-a:8;broker-b:8;").unwrap();
+        kv.put(ORDER_TOPIC_NAMESPACE, "u", ";").unwrap();
         assert_eq!(kv.order_topic("t"), Some("broker-a:8;broker-b:8"));
         assert_eq!(kv.order_topic("u"), None);
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    BROKER_EXPIRY_MS, BrokerData, ConnectionId, LiveBroker, MASTER_ID, Perm, QueueData, Routes, key,
+    BROKER_EXPIRY_MS, BROKERS_MAX, BrokerData, ConnectionId, LiveBroker, MASTER_ID, Perm, QueueData, Routes,
+    TOPICS_MAX, key,
 };
 use crate::semantics::Millis;
 use crate::semantics::data_version::DataVersion;
@@ -53,6 +54,12 @@ pub enum RegisterError {
     /// One topic of a broker that never registered: an increment without its base.
     #[error("register broker failed: the broker is not known yet; register all topics")]
     IncrementWithoutBase,
+    /// More brokers than the table takes.
+    #[error("register broker failed: this name server holds {BROKERS_MAX} brokers already")]
+    TooManyBrokers,
+    /// More topics than the table takes.
+    #[error("register broker failed: this name server would hold more than {TOPICS_MAX} topics")]
+    TooManyTopics,
 }
 
 impl Routes {
@@ -71,6 +78,7 @@ impl Routes {
         if !is_known && registration.topics.len() == 1 {
             return Err(RegisterError::IncrementWithoutBase);
         }
+        self.fits(&registration)?;
         self.enter(&registration);
         if self.applies_topics(&registration) {
             self.apply_topics(&registration, !is_known);
@@ -78,6 +86,15 @@ impl Routes {
         let answer = self.master_of(&registration);
         self.live.insert(key(&registration.cluster, &registration.address), live(now, registration));
         Ok(answer)
+    }
+
+    fn fits(&self, registration: &Registration) -> Result<(), RegisterError> {
+        if !self.brokers.contains_key(&registration.broker) && BROKERS_MAX <= self.brokers.len() {
+            return Err(RegisterError::TooManyBrokers);
+        }
+        let is_new = |(topic, _): &&(Arc<str>, QueueData)| !self.topics.contains_key(topic);
+        let added = registration.topics.iter().filter(is_new).count();
+        if TOPICS_MAX < self.topics.len() + added { Err(RegisterError::TooManyTopics) } else { Ok(()) }
     }
 
     fn is_outdated(&self, registration: &Registration) -> bool {

@@ -78,6 +78,24 @@ fn applies_known_topics_only_with_a_changed_version() {
 }
 
 #[test]
+fn refuses_brokers_and_topics_beyond_its_bounds() {
+    let mut routes = Routes::default();
+    for n in 0..BROKERS_MAX {
+        let (name, address) = (format!("b{n}"), format!("a{n}:1"));
+        assert!(routes.register(Millis(0), broker(&name, 0, &address, &[])).is_ok());
+    }
+    let one_more = routes.register(Millis(0), broker("more", 0, "m:1", &[]));
+    assert_eq!(one_more, Err(RegisterError::TooManyBrokers));
+    let known = Registration {
+        topics: (0..=TOPICS_MAX).map(|n| (Arc::from(format!("t{n}")), queues(1))).collect(),
+        ..broker("b0", 0, "a0:1", &[])
+    };
+    assert_eq!(routes.register(Millis(0), known), Err(RegisterError::TooManyTopics));
+    assert_eq!(routes.topics().count(), 0);
+    assert!(routes.register(Millis(0), broker("b0", 0, "a0:1", &["t", "u"])).is_ok());
+}
+
+#[test]
 fn tells_a_slave_its_master() {
     let mut routes = table();
     let answer = routes.register(Millis(0), broker("a", 1, "a:22", &[])).unwrap();
