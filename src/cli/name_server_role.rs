@@ -16,6 +16,7 @@ use crate::server::{Addresses, AnyError, Clock, Shutdown};
 /// The name server of this process, which knows `broker` without being told.
 pub(super) fn open(
     settings: &Settings,
+    addresses: &Addresses,
     clock: &Clock,
     disk: &Arc<dyn Disk>,
     broker: Option<&Arc<Broker>>,
@@ -28,12 +29,18 @@ pub(super) fn open(
     }
     let (keeper, saved) = KvKeeper::open(StateFile::new(Arc::clone(disk), path))?;
     let local = broker.map(|broker| Arc::<Broker>::clone(broker) as Arc<dyn LocalBroker>);
-    let listed = crate::config::keys_of(Role::Namesrv).map(|key: &Key| {
-        let name = if key.name == "namesrvPort" { "listenPort" } else { key.name };
-        (name, key.show(settings))
-    });
+    let listed = crate::config::keys_of(Role::Namesrv).map(|key| listed(key, settings, addresses));
     let config = NameServerConfig { switches: switches(settings), listed: listed.collect() };
     Ok(NameServer::new(config, keeper, saved, local, clock.to_fn()))
+}
+
+/// A key as a request for the configuration shows it: the name of namesrv.conf, and the port that 0 became.
+fn listed(key: &Key, settings: &Settings, addresses: &Addresses) -> (&'static str, String) {
+    match (key.name, addresses.namesrv) {
+        ("namesrvPort", Some(own)) => ("listenPort", own.port().to_string()),
+        ("httpPort", _) => (key.name, addresses.http.port().to_string()),
+        _ => (key.name, key.show(settings)),
+    }
 }
 
 fn switches(settings: &Settings) -> Switches {

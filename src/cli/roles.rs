@@ -39,8 +39,9 @@ pub(super) fn open(
     let open = |own| open_broker(settings, own, clock, &disk, progress);
     let broker = addresses.broker.as_ref().map(open).transpose()?;
     let serves_names = addresses.namesrv.is_some();
-    let name_server =
-        serves_names.then(|| name_server_role::open(settings, clock, &disk, broker.as_ref())).transpose()?;
+    let name_server = serves_names
+        .then(|| name_server_role::open(settings, addresses, clock, &disk, broker.as_ref()))
+        .transpose()?;
     drive(clock, shutdown, broker.as_ref(), name_server.as_ref());
     let registrar = broker
         .as_ref()

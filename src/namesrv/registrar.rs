@@ -5,6 +5,7 @@
 //! same whether anybody takes its registrations.
 //! Source: RocketMQ 5.3.3 `broker/out/BrokerOuterAPI.java`, `broker/BrokerController.java`.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +14,14 @@ use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gantry_protocols::remoting::bodies::route::TopicRouteData;
 use gantry_protocols::remoting::bodies::table::KvTable;
 use gantry_protocols::remoting::bodies::{BodyError, decode, encode};
 use gantry_protocols::remoting::headers::broker::{
     BrokerHeartbeatRequest, BrokerIdentityRequest, QueryDataVersionResponse, RegisterBrokerRequest,
 };
+use gantry_protocols::remoting::headers::route::RouteRequest;
+use gantry_protocols::remoting::headers::topic::DeleteTopicInNamesrvRequest;
 use gantry_protocols::remoting::{RequestCode, ResponseCode};
 use tracing::{debug, error, info, warn};
 
@@ -25,6 +29,7 @@ use super::bodies::version_body;
 use super::registration_body::parts;
 use crate::broker::Broker;
 use crate::limits;
+use crate::mapping::names;
 use crate::peer::{Peer, PeerError, Reply};
 use crate::semantics::Millis;
 use crate::semantics::data_version::DataVersion;
@@ -104,6 +109,7 @@ impl Registrar {
                 name_server: name_server.clone(),
                 registration: Registration::new(config.rules),
                 peer: None,
+                told: HashSet::new(),
                 start: Instant::now(),
             };
             let thread = std::thread::Builder::new().name(format!("gantry-ns-{place}"));
@@ -142,6 +148,8 @@ struct Member {
     name_server: String,
     registration: Registration,
     peer: Option<Peer>,
+    /// Topics that it was told, under the names that it was told.
+    told: HashSet<String>,
     start: Instant,
 }
 
@@ -270,13 +278,44 @@ impl Member {
         let mut last = None;
         for part in parts(&self.broker, version) {
             let body = encode(&part)?;
+            self.told.extend(part.topic_config_serialize_wrapper.topic_config_table.into_keys());
             last = Some(self.ask(RequestCode::REGISTER_BROKER, &body, |peer, called, body| {
                 peer.ask(RequestCode::REGISTER_BROKER, &called.registration(timeout_ms, body), body)
             })?);
         }
+        self.withdraw_deleted()?;
         self.registered(version);
         if let Some(reply) = last {
             self.apply_orders(&reply)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back topics that were deleted, which no registration does; those that another broker has as well
+    /// stay, since the request is about all of them.
+    fn withdraw_deleted(&mut self) -> Result<(), RoundError> {
+        let broker = Arc::clone(&self.broker);
+        let kept: HashSet<_> =
+            broker.topics().iter().map(|topic| names::native_alias(topic.name()).into_owned()).collect();
+        let gone: Vec<_> = self.told.difference(&kept).cloned().collect();
+        let own = broker.identity();
+        for topic in gone {
+            let asked = RouteRequest {
+                topic: topic.as_str().into(),
+                accept_standard_json_only: Some(true),
+                zone_mode: None,
+                zone_name: None,
+            };
+            let reply = self.peer()?.invoke(RequestCode::GET_ROUTEINFO_BY_TOPIC, &asked, b"")?;
+            let route: Option<TopicRouteData> =
+                (reply.code == ResponseCode::SUCCESS).then(|| decode(&reply.body)).transpose()?;
+            if route.is_some_and(|route| route.queue_datas.iter().all(|one| one.broker_name == own.broker)) {
+                let cluster_name = Some(own.cluster.as_str().into());
+                let request = DeleteTopicInNamesrvRequest { topic: topic.as_str().into(), cluster_name };
+                self.peer()?.invoke(RequestCode::DELETE_TOPIC_IN_NAMESRV, &request, b"")?;
+                info!(name_server = %self.name_server, topic, "deleted topic taken out of name server");
+            }
+            self.told.remove(&topic);
         }
         Ok(())
     }

@@ -18,6 +18,8 @@ use crate::broker::test_broker::TestBroker;
 use crate::broker::topics::NewTopic;
 use crate::namesrv::{KvKeeper, NameServer, NameServerConfig, Session};
 use crate::semantics::routes::kv::ORDER_TOPIC_NAMESPACE;
+use crate::semantics::routes::{ConnectionId, QueueData};
+use crate::semantics::topics::Perm;
 
 /// A name server on a port, which tells the codes it was asked.
 struct Served {
@@ -117,6 +119,43 @@ fn registers_all_topics_and_a_new_one_at_once_and_leaves_at_the_end() {
     drop(registrar);
     served.expect(RequestCode::UNREGISTER_BROKER);
     assert!(!served.knows("TBW102"));
+}
+
+#[test]
+fn takes_back_a_topic_that_was_deleted_unless_another_broker_has_it() {
+    let (served, test) = (serve(), broker());
+    create(&test, "mine");
+    create(&test, "shared");
+    let registrar = Registrar::start(&test.broker, &config(vec![served.address.clone()])).unwrap();
+    served.expect(RequestCode::REGISTER_BROKER);
+    let queues = || QueueData { read_queues: 1, write_queues: 1, perm: Perm(6), sys_flag: 0 };
+    let other = crate::semantics::routes::Registration {
+        cluster: "DefaultCluster".into(),
+        broker: "broker-b".into(),
+        broker_id: 0,
+        address: "10.0.0.2:10911".into(),
+        ha_address: "10.0.0.2:10912".into(),
+        zone: None,
+        timeout_ms: None,
+        enable_acting_master: None,
+        connection: ConnectionId(1_000),
+        data_version: DataVersion::default(),
+        topics: vec![("shared".into(), queues()), ("other".into(), queues())],
+        filter_servers: Vec::new(),
+    };
+    served.server.register(Millis(1_000), other).unwrap();
+    let told = |served: &Served| served.expect(RequestCode::REGISTER_BROKER);
+    for (topic, stays) in [("mine", false), ("shared", true)] {
+        test.broker.delete_topic(topic).unwrap();
+        told(&served);
+        served.expect(RequestCode::GET_ROUTEINFO_BY_TOPIC);
+        if !stays {
+            served.expect(RequestCode::DELETE_TOPIC_IN_NAMESRV);
+        }
+        assert_eq!(served.knows(topic), stays, "{topic}");
+    }
+    drop(registrar);
+    served.expect(RequestCode::UNREGISTER_BROKER);
 }
 
 #[test]
