@@ -11,6 +11,8 @@ PORTS = ("namesrv", "remoting", "kafka", "http")
 
 class Gantry:
     """One data directory and the process on it; after the first start the ports stay the same."""
+    command = "start"
+    options = {name: f"--{name}-port" for name in PORTS}
 
     def __init__(self, binary, home, conf=None):
         self.binary, self.home = pathlib.Path(binary), pathlib.Path(home)
@@ -22,7 +24,7 @@ class Gantry:
         """Starts and waits until the ready file is there."""
         self.launch()
         ready = process.wait_for("gantry start", self._ready, seconds, self.child)
-        self.addresses = {name: ready[name] for name in PORTS}
+        self.addresses = {name: ready[name] for name in self.options}
         return self
 
     def launch(self):
@@ -53,11 +55,11 @@ class Gantry:
         raise AttributeError(name)
 
     def _argv(self):
-        argv = [self.binary, "start", "--data", self.data, "--ready-file", self.ready_file]
-        for name in PORTS:
-            argv += [f"--{name}-port", self.addresses[name].rsplit(":", 1)[1] if self.addresses else "0"]
+        argv = [self.binary, self.command, "--data", self.data, "--ready-file", self.ready_file]
+        for name, option in self.options.items():
+            argv += [option, self.addresses[name].rsplit(":", 1)[1] if self.addresses else "0"]
         if self.conf:
-            path = self.home / "broker.conf"
+            path = self.home / f"{self.command}.conf"
             path.write_text("".join(f"{name}={value}\n" for name, value in self.conf.items()))
             argv += ["--conf", path]
         return argv
@@ -67,3 +69,15 @@ class Gantry:
             return json.loads(self.ready_file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
+
+
+class GantryNamesrv(Gantry):
+    """A name server alone."""
+    command = "namesrv"
+    options = {"namesrv": "--port", "http": "--http-port"}
+
+
+class GantryBroker(Gantry):
+    """A broker without a name server of its own; `namesrvAddr` in its configuration names those it registers with."""
+    command = "broker"
+    options = {name: f"--{name}-port" for name in PORTS if name != "namesrv"}

@@ -33,33 +33,14 @@ def is_free(port):
             return False
 
 
-class RocketMQ:
-    """Name server and broker 5.3.3 over the store directory `store`."""
+class JavaRocketMQ:
+    """A process of RocketMQ 5.3.3 with a home of its own."""
 
-    def __init__(self, home, store=None, **conf):
-        self.home = pathlib.Path(home)
-        self.store = pathlib.Path(store or self.home / "store")
-        self.conf, self.children, self.namesrv = conf, [], None
+    def __init__(self, home):
+        self.home, self.child = pathlib.Path(home), None
         self.home.mkdir(parents=True, exist_ok=True)
 
-    def start(self, seconds=60):
-        if self.namesrv is None:  # the ports stay when it starts again
-            broker = self.conf.get("listenPort") or free_ports(1, neighbours=2)[0]
-            self.namesrv, self.remoting = f"127.0.0.1:{free_ports(1)[0]}", f"127.0.0.1:{broker}"
-        namesrv, broker = (int(address.rsplit(":", 1)[1]) for address in (self.namesrv, self.remoting))
-        self._launch("NamesrvStartup", "namesrv", {"listenPort": namesrv, "kvConfigPath": self.home / "kv.json"})
-        process.wait_for("the Java name server", lambda: not is_free(namesrv), seconds, self.children[-1])
-        settings = {
-            "brokerClusterName": "DefaultCluster", "brokerName": "broker-a", "brokerId": 0, "brokerIP1": "127.0.0.1",
-            "listenPort": broker, "namesrvAddr": self.namesrv, "storePathRootDir": self.store, "flushDiskType": "ASYNC_FLUSH",
-            "mappedFileSizeCommitLog": 1 << 26, "diskMaxUsedSpaceRatio": 95, **self.conf,
-        }
-        self._launch("BrokerStartup", "broker", settings)
-        process.wait_for("the Java broker", self._answers, seconds, self.children[-1])
-        return self
-
-    def _launch(self, main, role, settings):
-        package = {"NamesrvStartup": "namesrv", "BrokerStartup": "broker"}[main]
+    def launch(self, package, main, role, settings):
         conf = self.home / f"{role}.conf"
         conf.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         argv = ["java", *HEAP, "-XX:MaxDirectMemorySize=256m", f"-Duser.home={self.home}", "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
@@ -67,25 +48,95 @@ class RocketMQ:
                 "-cp", deps.classpath("rocketmq-5.3.3"), f"org.apache.rocketmq.{package}.{main}", "-c", conf]
         env = dict(os.environ, ROCKETMQ_HOME=str(self.home))
         with open(self.home / f"{role}.out", "ab") as log:
-            self.children.append(process.spawn(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env))
-
-    def _answers(self):
-        """The broker serves requests and the name server knows a route."""
-        try:
-            with remoting.Connection(self.namesrv) as ask:
-                return ask.request(105, {"topic": "TBW102"})["code"] == 0
-        except OSError:
-            return False
+            self.child = process.spawn(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env)
 
     def stop(self):
-        for child in reversed(self.children):
-            process.end(child, 60)
-        self.children = []
+        process.end(self.child, 60)
 
     def kill(self):
-        for child in reversed(self.children):
-            process.kill(child)
-        self.children = []
+        process.kill(self.child)
+
+
+class Namesrv(JavaRocketMQ):
+    """A name server; the port stays when it starts again."""
+
+    def __init__(self, home, **conf):
+        super().__init__(home)
+        self.conf, self.namesrv = conf, f"127.0.0.1:{free_ports(1)[0]}"
+
+    def start(self, seconds=60):
+        port = int(self.namesrv.rsplit(":", 1)[1])
+        self.launch("namesrv", "NamesrvStartup", "namesrv", {"listenPort": port, "kvConfigPath": self.home / "kv.json", **self.conf})
+        process.wait_for("the Java name server", lambda: listens(self.namesrv), seconds, self.child)
+        return self
+
+
+class Broker(JavaRocketMQ):
+    """A broker over the store directory `store`, registered with `name_servers`, a list of addresses."""
+
+    def __init__(self, home, name_servers, store=None, **conf):
+        super().__init__(home)
+        self.name_servers, self.conf = name_servers, conf
+        self.store = pathlib.Path(store or self.home / "store")
+        self.port = conf.get("listenPort") or free_ports(1, neighbours=2)[0]
+        self.remoting = f"127.0.0.1:{self.port}"
+
+    def start(self, seconds=60):
+        self.launch("broker", "BrokerStartup", "broker", {
+            "brokerClusterName": "DefaultCluster", "brokerName": "broker-a", "brokerId": 0, "brokerIP1": "127.0.0.1",
+            "listenPort": self.port, "namesrvAddr": ";".join(self.name_servers), "storePathRootDir": self.store, "flushDiskType": "ASYNC_FLUSH",
+            "mappedFileSizeCommitLog": 1 << 26, "diskMaxUsedSpaceRatio": 95, **self.conf,
+        })
+        process.wait_for("the Java broker", self._answers, seconds, self.child)
+        return self
+
+    def _answers(self):
+        """The broker serves requests and every name server knows a route."""
+        return all(knows(namesrv, "TBW102") for namesrv in self.name_servers)
+
+
+def listens(address):
+    """Whether connections are taken there."""
+    try:
+        socket.create_connection(address.rsplit(":", 1), 5).close()
+        return True
+    except OSError:
+        return False
+
+
+def knows(namesrv, topic):
+    """Whether the name server answers, and has a route of the topic."""
+    try:
+        with remoting.Connection(namesrv) as ask:
+            return ask.request(remoting.GET_ROUTE, {"topic": topic})["code"] == 0
+    except OSError:
+        return False
+
+
+class RocketMQ:
+    """Name server and broker 5.3.3 over the store directory `store`."""
+
+    def __init__(self, home, store=None, **conf):
+        self.home = pathlib.Path(home)
+        self.store = pathlib.Path(store or self.home / "store")
+        self.conf, self.parts, self.namesrv = conf, [], None
+
+    def start(self, seconds=60):
+        if self.namesrv is None:  # the ports stay when it starts again
+            namesrv = Namesrv(self.home)
+            self.parts = [namesrv, Broker(self.home, [namesrv.namesrv], self.store, **self.conf)]
+            self.namesrv, self.remoting = namesrv.namesrv, self.parts[1].remoting
+        for part in self.parts:
+            part.start(seconds)
+        return self
+
+    def stop(self):
+        for part in reversed(self.parts):
+            part.stop()
+
+    def kill(self):
+        for part in reversed(self.parts):
+            part.kill()
 
 
 class Kafka:
