@@ -2,6 +2,7 @@
 import base64
 import itertools
 import json
+import os
 import queue
 import subprocess
 import tempfile
@@ -105,8 +106,8 @@ class Call:
 class Client:
     """A client program in serve mode. `fixed` fields (its broker's address) are put into every command."""
 
-    def __init__(self, name, argv, **fixed):
-        self.name, self.argv, self.fixed = name, argv, fixed
+    def __init__(self, name, argv, env=None, /, **fixed):
+        self.name, self.argv, self.env, self.fixed = name, argv, env or {}, fixed
         self.numbers, self.calls, self.child = itertools.count(1), {}, None
         self.log = tempfile.TemporaryFile()
 
@@ -143,7 +144,8 @@ class Client:
         return self.log.read().decode(errors="replace")[-2000:]
 
     def _launch(self):
-        self.child = process.spawn(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
+        self.child = process.spawn(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+                                   env={**os.environ, **self.env})
         threading.Thread(target=self._read, args=(self.child,), daemon=True).start()
 
     def _read(self, child):
@@ -164,13 +166,65 @@ def rocketmq(version, namesrv, home):
     return Client("rocketmq-client " + ".".join(version), argv, namesrv=namesrv)
 
 
+def rocketmq_go(namesrv):
+    """rocketmq-client-go/v2."""
+    return Client("rocketmq-client-go", [deps.DEPS / "bin" / "rocketmq", "serve"], namesrv=namesrv)
+
+
+def ali_ons(namesrv):
+    """ali-ons of Node."""
+    return _node("ali-ons", "ali-ons.js", namesrv=namesrv)
+
+
 def kafka(bootstrap):
     """kafka-clients 4.1."""
-    argv = deps.JAVA + ["-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp",
-                        deps.classpath("kafka-4.1.0", "kafka"), "KafkaClient", "serve"]
-    return Client("kafka-clients 4.1", argv, bootstrap=bootstrap)
+    return _kafka_clients("4.1", "kafka-4.1.0", "kafka", bootstrap)
+
+
+def kafka39(bootstrap):
+    """kafka-clients 3.9."""
+    return _kafka_clients("3.9", "kafka-clients-3.9.2", "kafka39", bootstrap)
 
 
 def franz(bootstrap):
     """franz-go."""
     return Client("franz-go", [deps.DEPS / "bin" / "franz", "serve"], bootstrap=bootstrap)
+
+
+def sarama(bootstrap):
+    """sarama of Go."""
+    return Client("sarama", [deps.DEPS / "bin" / "sarama", "serve"], bootstrap=bootstrap)
+
+
+def confluent(bootstrap):
+    """confluent-kafka of Python, which is librdkafka."""
+    return _python("confluent-kafka", "confluent_client.py", bootstrap)
+
+
+def kafka_python(bootstrap):
+    """kafka-python."""
+    return _python("kafka-python", "kafka_python_client.py", bootstrap)
+
+
+def aiokafka(bootstrap):
+    """aiokafka of Python."""
+    return _python("aiokafka", "aiokafka_client.py", bootstrap)
+
+
+def kafkajs(bootstrap):
+    """kafkajs of Node."""
+    return _node("kafkajs", "kafkajs.js", bootstrap=bootstrap)
+
+
+def _kafka_clients(version, jars, classes, bootstrap):
+    argv = deps.JAVA + ["-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", deps.classpath(jars, classes), "KafkaClient", "serve"]
+    return Client(f"kafka-clients {version}", argv, bootstrap=bootstrap)
+
+
+def _python(name, program, bootstrap):
+    return Client(name, [deps.DEPS / "python" / "bin" / "python", "-B", deps.CLIENTS / "python" / program, "serve"], bootstrap=bootstrap)
+
+
+def _node(name, program, **fixed):
+    modules = {"NODE_PATH": str(deps.DEPS / "node" / "node_modules")}
+    return Client(name, ["node", deps.CLIENTS / "node" / program, "serve"], modules, **fixed)

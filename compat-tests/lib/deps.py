@@ -3,6 +3,7 @@ import os
 import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+CLIENTS = ROOT / "clients"
 DEPS = pathlib.Path(os.environ.get("COMPAT_DEPS") or ROOT / ".deps")
 JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"]
 
@@ -10,7 +11,8 @@ JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.prefe
 def missing():
     """What is not there yet, as a list of words; empty when every client can start."""
     wanted = ["rocketmq-5.3.3/.complete", "rocketmq-client-4.9.8/.complete", "kafka-4.1.0/.complete",
-              "classes/rmq533/.complete", "classes/rmq498/.complete", "classes/kafka/.complete", "bin/franz"]
+              "kafka-clients-3.9.2/.complete", "classes/rmq533/.complete", "classes/rmq498/.complete", "classes/kafka/.complete",
+              "classes/kafka39/.complete", "bin/franz", "bin/sarama", "bin/rocketmq", "python/.complete", "node/.complete"]
     return [name for name in wanted if not (DEPS / name).exists()]
 
 

@@ -10,6 +10,21 @@ from lib import client, java_peer, kcat, remoting
 from lib.broker import Gantry
 
 CASES = []
+# the programs in serve mode, made for the broker of a lab
+PROGRAMS = {
+    "rmq533": lambda lab: client.rocketmq("533", lab.namesrv, lab.home),
+    "rmq498": lambda lab: client.rocketmq("498", lab.namesrv, lab.home),
+    "rocketmq_go": lambda lab: client.rocketmq_go(lab.namesrv),
+    "ali_ons": lambda lab: client.ali_ons(lab.namesrv),
+    "kafka": lambda lab: client.kafka(lab.kafka_address),
+    "kafka39": lambda lab: client.kafka39(lab.kafka_address),
+    "franz": lambda lab: client.franz(lab.kafka_address),
+    "sarama": lambda lab: client.sarama(lab.kafka_address),
+    "confluent": lambda lab: client.confluent(lab.kafka_address),
+    "kafka_python": lambda lab: client.kafka_python(lab.kafka_address),
+    "aiokafka": lambda lab: client.aiokafka(lab.kafka_address),
+    "kafkajs": lambda lab: client.kafkajs(lab.kafka_address),
+}
 
 
 class NotApplicable(Exception):
@@ -30,7 +45,7 @@ class Lab:
     def __init__(self, home, binary, oracle):
         self.home, self.binary, self.oracle = pathlib.Path(home), binary, oracle
         self.stamp, self.numbers = f"{int(time.time()) % 1_000_000:06d}", itertools.count(1)
-        self.cells = []
+        self.cells, self.summaries = [], []
         if oracle:
             self.has = {kind for kind, name in (("native", "COMPAT_NAMESRV"), ("kafka", "COMPAT_KAFKA")) if os.environ.get(name)}
             self.namesrv, self.kafka_address = os.environ.get("COMPAT_NAMESRV"), os.environ.get("COMPAT_KAFKA")
@@ -39,21 +54,12 @@ class Lab:
             self.gantry = Gantry(binary, self.home / "broker").start()
             self.namesrv, self.kafka_address = self.gantry.namesrv, self.gantry.kafka
 
-    @functools.cached_property
-    def rmq533(self):
-        return client.rocketmq("533", self.namesrv, self.home)
-
-    @functools.cached_property
-    def rmq498(self):
-        return client.rocketmq("498", self.namesrv, self.home)
-
-    @functools.cached_property
-    def kafka(self):
-        return client.kafka(self.kafka_address)
-
-    @functools.cached_property
-    def franz(self):
-        return client.franz(self.kafka_address)
+    def __getattr__(self, name):
+        """A client program by its name in PROGRAMS, made at its first use and kept."""
+        if name not in PROGRAMS:
+            raise AttributeError(name)
+        made = self.__dict__[name] = PROGRAMS[name](self)
+        return made
 
     @functools.cached_property
     def kcat(self):
@@ -89,8 +95,7 @@ class Lab:
         return java_peer.RocketMQ(self.home / name, store, **conf)
 
     def clients(self):
-        made = [self.__dict__.get(name) for name in ("rmq533", "rmq498", "kafka", "franz")]
-        return [one for one in made if one is not None]
+        return [self.__dict__[name] for name in PROGRAMS if name in self.__dict__]
 
     def drop_clients(self):
         """After a failed case: the next one starts with fresh programs."""
@@ -98,7 +103,7 @@ class Lab:
         for one in self.clients():
             if one.child is not None:
                 process.kill(one.child)
-        for name in ("rmq533", "rmq498", "kafka", "franz"):
+        for name in PROGRAMS:
             self.__dict__.pop(name, None)
 
     def cell(self, name, wrong=None, skipped=None):

@@ -29,6 +29,7 @@ def kafka_samples():
         kafka("binary value", value=BINARY),
         kafka("headers", headers=[("a", b"1"), ("b", b"2")]),
         kafka("duplicate headers", headers=[("d", b"first"), ("e", b"between"), ("d", b"second"), ("d", b"first")]),
+        kafka("repeated header", headers=[("d", b"first"), ("d", b"second"), ("e", b"after")]),
         kafka("null header", headers=[("n", None), ("m", b"1")]),
         kafka("empty header", headers=[("n", b""), ("m", b"1")]),
         kafka("binary header", headers=[("bin", b"\x80\x00\xff\x01\x02"), ("m", b"1")]),

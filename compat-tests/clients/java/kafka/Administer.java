@@ -15,7 +15,6 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.CreatePartitionsOptions;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.CreateTopicsResult;
-import org.apache.kafka.clients.admin.DescribeClusterOptions;
 import org.apache.kafka.clients.admin.DescribeClusterResult;
 import org.apache.kafka.clients.admin.DescribeConfigsOptions;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
@@ -56,8 +55,7 @@ final class Administer {
             case "reassign": reassign(); break;
             case "listReassignments": c.say("partitions", admin.listPartitionReassignments().reassignments().get().size()); break;
             case "listOffsets": listOffsets(); break;
-            case "listConfigResources": listConfigResources(); break;
-            default: throw new IllegalArgumentException("unknown call " + c.text("call"));
+            default: Newer.run(admin, c);
         }
     }
 
@@ -154,7 +152,7 @@ final class Administer {
 
     private void describeCluster() throws Exception {
         DescribeClusterResult cluster =
-            admin.describeCluster(new DescribeClusterOptions().includeAuthorizedOperations(true).includeFencedBrokers(true));
+            admin.describeCluster(Newer.describeCluster().includeAuthorizedOperations(true));
         c.say("clusterId", cluster.clusterId().get(), "controller", cluster.controller().get().id(),
             "nodes", cluster.nodes().get().stream().map(node -> node.id() + " " + node.rack()).collect(Collectors.toList()),
             "operations", cluster.authorizedOperations().get().stream().map(Enum::name).sorted().collect(Collectors.toList()));
@@ -198,11 +196,5 @@ final class Administer {
         OffsetSpec spec = specs.getOrDefault(c.text("spec"), OffsetSpec.forTimestamp(c.number("timestamp", 0)));
         ListOffsetsResult.ListOffsetsResultInfo found = admin.listOffsets(Map.of(partition(), spec)).partitionResult(partition()).get();
         c.say("offset", found.offset(), "timestamp", found.timestamp(), "epoch", found.leaderEpoch().orElse(-1));
-    }
-
-    private void listConfigResources() throws Exception {
-        List<String> found = admin.listConfigResources().all().get().stream()
-            .map(resource -> resource.type() + " " + resource.name()).sorted().collect(Collectors.toList());
-        c.say("resources", found);
     }
 }

@@ -188,6 +188,7 @@ final class Consume {
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setHeartbeatBrokerInterval(2_000);
         if (c.flag("subscribe", false)) for (String topic : c.names("topics")) consumer.subscribe(topic, c.text("tags", "*"));
+        consumer.setPullThreadNums(64); // a queue at its end keeps a thread until a message comes
         consumer.start();
         if (c.flag("subscribe", false)) c.say("event", "started");
         long deadline = System.currentTimeMillis() + c.number("timeout", 10_000);

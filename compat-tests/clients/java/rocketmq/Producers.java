@@ -108,7 +108,7 @@ final class Producers {
         String[] offsetIds = String.valueOf(result.getOffsetMsgId()).split(",");
         for (int i = 0; i < messages.size(); i++) {
             c.say("ack", i, "partition", result.getMessageQueue().getQueueId(), "offset", result.getQueueOffset() + i,
-                "msgId", ids.length == messages.size() ? ids[i] : null,
+                "msgId", ids[ids.length == messages.size() ? i : 0],
                 "offsetMsgId", offsetIds.length == messages.size() ? offsetIds[i] : null,
                 "status", result.getSendStatus());
         }

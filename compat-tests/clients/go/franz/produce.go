@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"gantry/compat/line"
 )
 
 var codecs = map[string]kgo.CompressionCodec{
@@ -15,7 +16,7 @@ var codecs = map[string]kgo.CompressionCodec{
 }
 
 // producer makes a client that sends to the partitions the records name.
-func producer(c *command, more ...kgo.Opt) (*kgo.Client, error) {
+func producer(c *line.Command, more ...kgo.Opt) (*kgo.Client, error) {
 	codec, ok := codecs[c.Codec]
 	if !ok {
 		return nil, fmt.Errorf("unknown codec %q", c.Codec)
@@ -32,7 +33,7 @@ func producer(c *command, more ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append(opts, more...)...)
 }
 
-func produce(ctx context.Context, c *command) error {
+func produce(ctx context.Context, c *line.Command) error {
 	opts := []kgo.Opt{kgo.RecordDeliveryTimeout(30 * time.Second)}
 	if len(c.Records) > 0 && c.Records[0].Partition != nil {
 		opts = append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -44,7 +45,7 @@ func produce(ctx context.Context, c *command) error {
 	defer client.Close()
 	made := make([]*kgo.Record, 0, len(c.Records))
 	for i := range c.Records {
-		r, err := c.Records[i].kafka(c.Topic)
+		r, err := toKafka(&c.Records[i], c.Topic)
 		if err != nil {
 			return err
 		}
@@ -60,12 +61,12 @@ func produce(ctx context.Context, c *command) error {
 				i = n
 			}
 		}
-		c.say(map[string]any{"ack": i, "partition": result.Record.Partition, "offset": result.Record.Offset})
+		c.Say(map[string]any{"ack": i, "partition": result.Record.Partition, "offset": result.Record.Offset})
 	}
 	return nil
 }
 
-func (r *record) kafka(topic string) (*kgo.Record, error) {
+func toKafka(r *line.Record, topic string) (*kgo.Record, error) {
 	made := &kgo.Record{Topic: topic, Key: r.Key, Value: r.Value}
 	if r.Partition != nil {
 		made.Partition = *r.Partition
@@ -74,12 +75,9 @@ func (r *record) kafka(topic string) (*kgo.Record, error) {
 		made.Timestamp = time.UnixMilli(*r.Timestamp)
 	}
 	for _, h := range r.Headers {
-		var value []byte
-		if h[1] != nil {
-			var err error
-			if value, err = base64.StdEncoding.DecodeString(*h[1]); err != nil {
-				return nil, err
-			}
+		value, err := line.Unbase64(h[1])
+		if err != nil {
+			return nil, err
 		}
 		made.Headers = append(made.Headers, kgo.RecordHeader{Key: *h[0], Value: value})
 	}

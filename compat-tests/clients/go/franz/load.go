@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"gantry/compat/line"
 )
 
 // load sends until it is stopped and says every acknowledgement; the broker may die and come back meanwhile, the
 // idempotent producer goes on. A value is "<name>-<partition>-<number>" filled up to the size, so that the reader can
 // tell what it holds. "rate" bounds the records a second (0: as fast as the window allows).
-func load(ctx context.Context, c *command) error {
+func load(ctx context.Context, c *line.Command) error {
 	client, err := producer(c, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RecordRetries(math.MaxInt),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.DialTimeout(time.Second), kgo.MetadataMinAge(100*time.Millisecond), kgo.UnknownTopicRetries(-1))
@@ -38,17 +40,17 @@ func load(ctx context.Context, c *command) error {
 			defer pending.Done()
 			defer func() { <-window }()
 			if err != nil {
-				c.say(map[string]any{"failed": n, "partition": r.Partition, "reason": err.Error()})
+				c.Say(map[string]any{"failed": n, "partition": r.Partition, "reason": err.Error()})
 				return
 			}
-			c.say(map[string]any{"ack": n, "partition": r.Partition, "offset": r.Offset})
+			c.Say(map[string]any{"ack": n, "partition": r.Partition, "offset": r.Offset})
 		})
 	}
 	pending.Wait()
 	return nil
 }
 
-func pace(ctx context.Context, c *command, started time.Time, n int64) {
+func pace(ctx context.Context, c *line.Command, started time.Time, n int64) {
 	if c.Rate == 0 {
 		return
 	}
@@ -59,7 +61,7 @@ func pace(ctx context.Context, c *command, started time.Time, n int64) {
 	}
 }
 
-func value(c *command, partition int32, n int64) []byte {
+func value(c *line.Command, partition int32, n int64) []byte {
 	made := fmt.Appendf(make([]byte, 0, c.Size), "%s-%d-%d-", c.Topic, partition, n)
 	for len(made) < c.Size {
 		made = append(made, byte('a'+len(made)%26))

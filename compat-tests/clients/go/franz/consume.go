@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"sort"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"gantry/compat/line"
 )
 
 // consume receives as a member of the group, or from every partition with mode "assign". It ends at count records, at
 // the timeout or when it is stopped; a member has then committed exactly the records it said.
-func consume(ctx context.Context, c *command) error {
+func consume(ctx context.Context, c *line.Command) error {
 	from := kgo.NewOffset().AtStart()
 	if c.From == "last" {
 		from = kgo.NewOffset().AtEnd()
@@ -26,10 +25,10 @@ func consume(ctx context.Context, c *command) error {
 		opts = append(opts, kgo.ConsumerGroup(c.Group), kgo.DisableAutoCommit(), kgo.SessionTimeout(10*time.Second),
 			kgo.HeartbeatInterval(500*time.Millisecond),
 			kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) {
-				c.say(map[string]any{"event": "assigned", "partitions": names(got)})
+				c.Say(map[string]any{"event": "assigned", "partitions": line.TopicNames(got)})
 			}),
 			kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-				c.say(map[string]any{"event": "revoked", "partitions": names(lost)})
+				c.Say(map[string]any{"event": "revoked", "partitions": line.TopicNames(lost)})
 			}))
 	}
 	client, err := kgo.NewClient(opts...)
@@ -37,7 +36,7 @@ func consume(ctx context.Context, c *command) error {
 		return err
 	}
 	defer client.Close()
-	deadline, cancel := context.WithTimeout(ctx, time.Duration(c.Timeout)*time.Millisecond)
+	deadline, cancel := c.Deadline(ctx)
 	defer cancel()
 	for left := c.Count; left > 0 && deadline.Err() == nil; {
 		fetches := client.PollFetches(deadline)
@@ -51,7 +50,7 @@ func consume(ctx context.Context, c *command) error {
 			if left == 0 {
 				break
 			}
-			c.say(map[string]any{"record": pivot(r)})
+			c.Say(map[string]any{"record": pivot(r)})
 			said = append(said, r)
 			left--
 		}
@@ -64,30 +63,14 @@ func consume(ctx context.Context, c *command) error {
 	return nil
 }
 
-func names(partitions map[string][]int32) []string {
-	all := []string{}
-	for topic, ps := range partitions {
-		for _, p := range ps {
-			all = append(all, topic+"-"+strconv.Itoa(int(p)))
-		}
-	}
-	sort.Strings(all)
-	return all
-}
-
-func pivot(r *kgo.Record) record {
+func pivot(r *kgo.Record) line.Record {
 	timestamp := r.Timestamp.UnixMilli()
-	made := record{
+	made := line.Record{
 		Topic: r.Topic, Partition: &r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
 		Headers: [][2]*string{}, Timestamp: &timestamp, ReceivedAt: time.Now().UnixMilli(),
 	}
 	for _, h := range r.Headers {
-		key, value := h.Key, (*string)(nil)
-		if h.Value != nil {
-			text := base64.StdEncoding.EncodeToString(h.Value)
-			value = &text
-		}
-		made.Headers = append(made.Headers, [2]*string{&key, value})
+		made.Headers = append(made.Headers, [2]*string{&h.Key, line.Base64(h.Value)})
 	}
 	return made
 }
