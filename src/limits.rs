@@ -74,6 +74,8 @@ pub const CONFIG_FILE_SIZE: u64 = 4 << 20;
 
 /// Groups with settings: each is a few hundred bytes in memory and in a file that is written as a whole.
 pub const SUBSCRIPTION_GROUPS: usize = 100_000;
+/// Questions to clients that are open at a time: each holds a request of an administrator for 10 seconds at most.
+pub const CLIENT_CALLS: usize = 10_000;
 /// Locks of orderly consumers in all groups: ten groups on 100,000 queues.
 pub const QUEUE_LOCKS: usize = 1_000_000;
 

@@ -79,6 +79,7 @@ pub(super) struct NativeMembers {
 struct Aftermath {
     notices: Vec<(Arc<Mailbox>, Arc<str>)>,
     retry_topics: Vec<Arc<str>>,
+    vacated: Vec<Arc<str>>,
     is_sub_changed: bool,
 }
 
@@ -183,6 +184,24 @@ impl ClientDesk {
         (names, producers, counts.into_iter().sum())
     }
 
+    /// Looks at the live clients, and at where they are connected from.
+    pub(super) fn look<T>(
+        &self,
+        look: impl FnOnce(&Subscriptions, &dyn Fn(Channel) -> Option<String>) -> T,
+    ) -> T {
+        let inner = self.lock();
+        let address = |connection| Some(inner.mailboxes.get(&connection)?.remote().to_string());
+        look(&inner.clients, &address)
+    }
+
+    /// The mailbox of a client of a group.
+    pub(super) fn mailbox_of(&self, group: &str, client: &str) -> Option<Arc<Mailbox>> {
+        let inner = self.lock();
+        let mut channels = inner.clients.consumer_group(group)?.channels();
+        let (connection, _) = channels.find(|(_, channel)| *channel.client_id == *client)?;
+        inner.mailboxes.get(&connection).cloned()
+    }
+
     /// Who is live in a group; `None` when nobody is.
     pub(super) fn members(&self, group: &str) -> Option<NativeMembers> {
         let inner = self.lock();
@@ -226,7 +245,10 @@ impl Inner {
                     let mailboxes = connections.iter().filter_map(|one| self.mailboxes.get(one));
                     aftermath.notices.extend(mailboxes.map(|one| (Arc::clone(one), Arc::clone(&group))));
                 }
-                Effect::GroupVacated { group } => groups.release_native(&group),
+                Effect::GroupVacated { group } => {
+                    groups.release_native(&group);
+                    aftermath.vacated.push(group);
+                }
                 Effect::Answer { is_sub_changed } => aftermath.is_sub_changed = is_sub_changed,
                 Effect::WakeAt(_) => self.wake_timer(),
             }
@@ -286,6 +308,7 @@ impl Broker {
     /// The connection is gone, and its clients with it.
     pub fn connection_closed(&self, connection: ConnectionId) {
         let now = self.now();
+        self.calls.closed(connection);
         let aftermath = self.clients.closed(&self.groups, connection, now);
         self.settle_clients(aftermath, now);
     }
@@ -343,6 +366,7 @@ impl Broker {
     }
 
     fn settle_clients(&self, aftermath: Aftermath, now: Millis) {
+        aftermath.vacated.iter().for_each(|group| self.drop_resets(group));
         for group in &aftermath.retry_topics {
             self.ensure_retry_topic(group, now);
         }

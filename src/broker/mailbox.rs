@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
+use super::client_calls::{CallOutcome, ClientAsk};
+use crate::semantics::client_calls::CallId;
 use crate::semantics::kafka_group::Outcome;
 
 /// Names one connection for the life of the process.
@@ -28,6 +30,10 @@ pub enum Signal {
     Group(Token, Outcome),
     /// The membership of a native consumer group changed (NOTIFY_CONSUMER_IDS_CHANGED is due).
     ConsumersChanged(Arc<str>),
+    /// A question has to be put to the client behind this connection.
+    Ask(CallId, Box<ClientAsk>),
+    /// A question that the parked request put to a client has ended.
+    Answered(Token, CallId, CallOutcome),
 }
 
 /// The box itself; shared between the session that drains it and everyone who may answer it.

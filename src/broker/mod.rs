@@ -7,8 +7,10 @@
 mod admin_tests;
 pub mod alter_configs;
 pub mod append;
+pub mod client_calls;
 pub mod clients;
 pub mod configs;
+pub mod connections;
 pub mod counters;
 pub mod delete_records;
 pub mod durability;
@@ -26,11 +28,13 @@ pub mod partition_size;
 pub mod persist;
 pub mod produce;
 mod producer_files;
+pub mod progress;
 pub mod pull;
 pub mod query;
 mod queue_locks;
 pub mod read;
 pub mod requests;
+pub mod reset;
 mod retention;
 pub mod runtime;
 pub mod send_back;
@@ -51,12 +55,14 @@ mod topic_news;
 pub mod topics;
 mod unique_ids;
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::thread::JoinHandle;
 
 use gantry_store::{AppendError, Store};
 
+use client_calls::CallDesk;
 use clients::ClientDesk;
 pub use configs::BrokerConfig;
 use counters::Counters;
@@ -95,10 +101,13 @@ pub struct Broker {
     persist: Arc<Persist>,
     persist_thread: Mutex<Option<JoinHandle<()>>>,
     ledger: Mutex<Ledger>,
+    /// How many queues have a reset that no client took yet; spares pulls the ledger's lock.
+    pending_resets: AtomicUsize,
     groups: GroupDesk,
     group_settings: SettingsDesk,
     locks: LockDesk,
     clients: ClientDesk,
+    calls: CallDesk,
     producers: ProducerDesk,
     decoded: Mutex<DecodedCache>,
     unique_ids: UniqueIds,
@@ -183,6 +192,7 @@ impl Broker {
             self.groups.tick(now, timer),
             self.tick_clients(now, timer),
             Some(self.sample_statistics(now)),
+            self.calls.tick(now, timer),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -4,9 +4,10 @@
 //! JSON file (and the Kafka-only facts into a side file). After power loss a commit may go back, never forward:
 //! offsets beyond the end of their queue are clamped at start.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gantry_store::disk::Disk;
@@ -390,6 +391,63 @@ impl Broker {
     /// Whether the group committed anything.
     pub(super) fn has_committed(&self, group: &str) -> bool {
         self.ledger().table.topics_of(group).next().is_some()
+    }
+
+    /// Groups that committed to the topic, which is named as it is stored.
+    pub(super) fn groups_with_offsets_in(&self, topic: &str) -> BTreeSet<String> {
+        self.ledger().table.groups_of(topic).map(str::to_owned).collect()
+    }
+
+    /// What the group committed to the topic, by queue.
+    pub(super) fn committed_in(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
+        let ledger = self.ledger();
+        let of_topic = ledger.table.of_group(group).filter(|(name, ..)| *name == topic);
+        of_topic.map(|(_, queue, committed)| (queue, committed.offset)).collect()
+    }
+
+    /// An administrator moves an offset; live clients have to take it before they may commit again. Survives a kill
+    /// once this returns.
+    pub(super) fn move_offset(
+        &self,
+        group: &str,
+        topic: &str,
+        queue: i32,
+        offset: i64,
+        is_live: bool,
+        now: Millis,
+    ) -> Result<(), OffsetError> {
+        let key = OffsetKey { group, topic, queue };
+        let mut ledger = self.ledger();
+        let record = OffsetRecord::Native { group, topic, queue, offset };
+        ledger.write(record).map_err(OffsetError::Journal)?;
+        ledger.table.take_reset(key);
+        ledger.table.commit(now, key, offset)?;
+        if is_live {
+            ledger.table.reset(key, offset);
+        }
+        self.count_resets(&ledger);
+        Ok(())
+    }
+
+    /// The reset of a queue that no client took yet; it is taken now.
+    pub(super) fn take_pending_reset(&self, group: &str, topic: &str, queue: i32) -> Option<i64> {
+        let mut ledger = self.ledger();
+        let taken = ledger.table.take_reset(OffsetKey { group, topic, queue });
+        self.count_resets(&ledger);
+        taken
+    }
+
+    /// The group has no live clients any more.
+    pub(super) fn drop_resets(&self, group: &str) {
+        if self.pending_resets.load(Ordering::Relaxed) > 0 {
+            let mut ledger = self.ledger();
+            ledger.table.drop_resets(group);
+            self.count_resets(&ledger);
+        }
+    }
+
+    fn count_resets(&self, ledger: &Ledger) {
+        self.pending_resets.store(ledger.table.pending_resets(), Ordering::Relaxed);
     }
 
     /// Names of the groups that committed.

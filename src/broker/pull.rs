@@ -68,6 +68,7 @@ pub struct Pull {
     /// The tags wanted.
     pub filter: TagFilter,
     name: Box<str>,
+    group: Box<str>,
     max_messages: usize,
     reader: Option<Arc<FlowCells>>,
 }
@@ -110,6 +111,8 @@ pub enum PullStatus {
     OffsetOverflowBadly,
     /// The offset is below the first.
     OffsetTooSmall,
+    /// An administrator moved the group's offset.
+    OffsetReset,
     /// The disk failed, or damaged messages stand there.
     StorageError,
 }
@@ -128,6 +131,7 @@ impl PullStatus {
             Self::OffsetOverflowOne => "OFFSET_OVERFLOW_ONE",
             Self::OffsetOverflowBadly => "OFFSET_OVERFLOW_BADLY",
             Self::OffsetTooSmall => "OFFSET_TOO_SMALL",
+            Self::OffsetReset => "OFFSET_RESET",
             Self::StorageError => "STORAGE_ERROR",
         }
     }
@@ -226,6 +230,7 @@ impl Broker {
             offset: ask.offset,
             filter,
             name: ask.topic.into(),
+            group: ask.group.into(),
             max_messages: usize::try_from(ask.max_messages)
                 .unwrap_or(0)
                 .clamp(1, self.settings.pulls.max_messages),
@@ -282,6 +287,11 @@ impl Broker {
             let status = PullStatus::NoMatchedLogicQueue;
             return (Pulled { status, next: 0, min: 0, max: 0, frames: Vec::new(), error: None }, 0);
         };
+        if let Some(next) = self.take_reset(&pull.group, pull.topic.name(), pull.queue_id) {
+            let (min, max) = (partition.queue.min().0, partition.queue.next().0);
+            let status = PullStatus::OffsetReset;
+            return (Pulled { status, next, min, max, frames: Vec::new(), error: None }, 0);
+        }
         let (start, max) = (partition.log_start(), partition.queue.next().0);
         if pull.offset < start {
             let status = PullStatus::OffsetTooSmall;

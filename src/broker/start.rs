@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use gantry_store::disk::Disk;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 use uuid::Uuid;
 
+use super::client_calls::CallDesk;
 use super::clients::ClientDesk;
 use super::counters::Counters;
 use super::group_files::GroupFiles;
@@ -116,6 +118,8 @@ impl Broker {
             statistics: Statistics::new(Millis(clock())),
             requests: Requests::default(),
             ledger: Mutex::new(ledger),
+            pending_resets: AtomicUsize::new(0),
+            calls: CallDesk::default(),
             persist: Arc::new(Persist::default()),
             persist_thread: Mutex::new(None),
             parked: Parked::default(),

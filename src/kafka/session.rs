@@ -196,7 +196,7 @@ impl Session {
     fn deliver(&mut self, signal: Signal) -> Result<(), SessionError> {
         let token = match &signal {
             Signal::Wake(token) | Signal::Group(token, _) => *token,
-            Signal::ConsumersChanged(_) => return Ok(()),
+            Signal::ConsumersChanged(_) | Signal::Ask(..) | Signal::Answered(..) => return Ok(()),
         };
         match self.slots.iter().position(|slot| slot.head.token == token) {
             Some(at) => self.resume_slot(at, Some(signal)),

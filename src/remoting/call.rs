@@ -173,6 +173,12 @@ impl<'s> Call<'s> {
         Ok(Answer::Done)
     }
 
+    /// Success with a body that is text already.
+    pub(crate) fn answer_body(&mut self, text: Result<Bytes, BodyError>) -> Result<Answer, Refusal> {
+        self.reply.write(ResponseCode::SUCCESS, None, &mut vec![text?], |_| {});
+        Ok(Answer::Done)
+    }
+
     /// Success with `body` as JSON.
     pub(crate) fn answer_json(&mut self, body: &impl Serialize) -> Result<Answer, Refusal> {
         let text = bodies::encode(body).map_err(|error| unwritable(&error))?;

@@ -8,10 +8,12 @@ use gantry_store::AppendError;
 use super::call::Refusal;
 use crate::broker::DurabilityError;
 use crate::broker::append::SendError;
+use crate::broker::client_calls::AskError;
 use crate::broker::group_settings::GroupRefusal;
 use crate::broker::offsets::OffsetError;
 use crate::broker::pull::PullError;
 use crate::broker::read::ReadRefusal;
+use crate::broker::reset::ResetError;
 use crate::broker::send_back::SendBackError;
 use crate::broker::topic_admin::TopicWishError;
 use crate::broker::topics::DeleteTopicError;
@@ -101,6 +103,26 @@ pub(super) fn settings(error: &SettingsError) -> Refusal {
     let code = match error {
         SettingsError::Name { .. } | SettingsError::RetryQueues { .. } => ResponseCode::INVALID_PARAMETER,
         SettingsError::Attribute { .. } | SettingsError::Full(_) => ResponseCode::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn reset(error: &ResetError) -> Refusal {
+    let code = match error {
+        ResetError::UnknownTopic(_) => ResponseCode::TOPIC_NOT_EXIST,
+        ResetError::UnknownGroup(_) => ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST,
+        ResetError::UnknownQueue { .. } => ResponseCode::INVALID_PARAMETER,
+        ResetError::OutOfRange { .. } => ResponseCode::SYSTEM_ERROR,
+        ResetError::Offset(refusal) => return commit(refusal),
+        ResetError::Read(refusal) => return read(refusal),
+    };
+    Refusal::new(code, error.to_string())
+}
+
+pub(super) fn ask(error: &AskError) -> Refusal {
+    let code = match error {
+        AskError::Offline { .. } => ResponseCode::SYSTEM_ERROR,
+        AskError::Busy(_) => ResponseCode::SYSTEM_BUSY,
     };
     Refusal::new(code, error.to_string())
 }

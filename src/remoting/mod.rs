@@ -5,10 +5,14 @@
 
 mod call;
 mod client;
+mod client_call;
+mod connection;
 mod errors;
 mod group;
 mod lock;
 mod offset;
+mod offset_admin;
+mod progress;
 mod pull;
 mod query;
 mod runtime;
@@ -45,9 +49,13 @@ type Handler = fn(&mut Call<'_>) -> Result<Answer, Refusal>;
 static ROUTES: LazyLock<Table<Lane, Handler>> = LazyLock::new(|| {
     Table::new(&[
         client::ROUTES,
+        client_call::ROUTES,
+        connection::ROUTES,
         group::ROUTES,
         lock::ROUTES,
         offset::ROUTES,
+        offset_admin::ROUTES,
+        progress::ROUTES,
         pull::ROUTES,
         query::ROUTES,
         send::ROUTES,

@@ -127,7 +127,9 @@ fn response_code(status: PullStatus, asked: i64) -> ResponseCode {
         | PullStatus::NoMessageInQueue
         | PullStatus::OffsetFoundNull
         | PullStatus::OffsetOverflowOne => ResponseCode::PULL_NOT_FOUND,
-        PullStatus::OffsetOverflowBadly | PullStatus::OffsetTooSmall => ResponseCode::PULL_OFFSET_MOVED,
+        PullStatus::OffsetOverflowBadly | PullStatus::OffsetTooSmall | PullStatus::OffsetReset => {
+            ResponseCode::PULL_OFFSET_MOVED
+        }
         PullStatus::StorageError => ResponseCode::SYSTEM_ERROR,
     }
 }

@@ -19,9 +19,10 @@ use gantry_protocols::remoting::{Codec, Flag, Head, HeaderView, RequestCode};
 use tracing::debug;
 
 use super::call::{Answer, Call, Refusal, Reply, ReplyTo, Waiting};
-use super::{ROUTES, send};
+use super::{ROUTES, client_call, send};
 use crate::broker::Broker;
 use crate::broker::append::{StagedSend, Submission};
+use crate::broker::client_calls::{CallId, ClientAnswer};
 use crate::broker::mailbox::{Mailbox, Signal, Token};
 use crate::limits;
 use crate::semantics::Dialect;
@@ -106,7 +107,9 @@ impl Session {
         for signal in signals.drain(..) {
             match signal {
                 Signal::Wake(token) | Signal::Group(token, _) => self.call_parked(token, Some(signal), out),
+                Signal::Answered(token, ..) => self.call_parked(token, Some(signal), out),
                 Signal::ConsumersChanged(group) => self.notify(&group, out)?,
+                Signal::Ask(id, ask) => client_call::write(&self.broker, self.codec, id, &ask, out)?,
             }
         }
         self.signals = signals;
@@ -134,6 +137,7 @@ impl Session {
         let view = HeaderView::of(frame)?;
         self.codec = frame.codec;
         if view.flag.is_response() {
+            self.client_answered(&view, frame.body.clone());
             return Ok(());
         }
         self.last_token = self.last_token.wrapping_add(1);
@@ -243,6 +247,13 @@ impl Session {
             let took = self.begun.duration_since(to.begun);
             self.broker.answered(Dialect::Native, kind.into(), waited, took, 1);
         }
+    }
+
+    /// The client answers a question that the broker put to it.
+    fn client_answered(&self, view: &HeaderView<'_>, body: Bytes) {
+        let remark = view.remark.map(|remark| remark.text().into_owned());
+        let answer = ClientAnswer { code: view.code, remark, body };
+        self.broker.client_answered(self.mailbox.id(), CallId(view.opaque), answer);
     }
 
     /// Tells the client that the members of its group changed; it rebalances.

@@ -10,6 +10,7 @@
 //! - Errors are values of this module; the dialects turn them into their own codes.
 
 pub mod allocation;
+pub mod client_calls;
 pub mod data_version;
 pub mod groups;
 pub mod kafka_configs;

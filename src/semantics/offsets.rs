@@ -203,6 +203,16 @@ impl Offsets {
         self.resets.change(key, || offset, |pending| *pending = offset);
     }
 
+    /// How many queues have a pending reset.
+    pub fn pending_resets(&self) -> usize {
+        self.resets.0.values().flat_map(|topics| topics.values()).map(BTreeMap::len).sum()
+    }
+
+    /// Nobody of the group is left to take its resets; the committed offsets stay.
+    pub fn drop_resets(&mut self, group: &str) {
+        self.resets.0.remove(group);
+    }
+
     /// A pull takes the pending reset; it becomes the committed offset.
     pub fn take_reset(&mut self, key: OffsetKey<'_>) -> Option<i64> {
         let offset = self.resets.remove(key)?;

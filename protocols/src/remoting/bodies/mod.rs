@@ -11,6 +11,7 @@ pub mod heartbeat;
 mod lenient;
 pub mod lock;
 pub mod message_queue;
+pub mod progress;
 pub mod register;
 pub mod route;
 pub mod stats;

@@ -8,6 +8,7 @@
 
 pub mod broker;
 pub mod client;
+pub mod consumer_admin;
 mod field;
 pub mod group;
 pub mod offset;
