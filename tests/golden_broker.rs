@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
+use gantry::broker::config::Unconfigurable;
 use gantry::broker::mailbox::Mailbox;
 use gantry::broker::pull::{Expression, PullAsk, PullStatus};
 use gantry::broker::{Broker, BrokerSettings, Identity, OpenBroker, Topic};
@@ -58,7 +59,15 @@ fn open(root: &Path) -> Arc<Broker> {
     };
     let settings = BrokerSettings { sync_flush: false, ..BrokerSettings::default() };
     let (disk, clock) = (Arc::new(RealDisk), Arc::new(|| NOW_MS));
-    let open = OpenBroker { identity, settings, store, disk, clock, configs: Vec::new() };
+    let open = OpenBroker {
+        identity,
+        settings,
+        store,
+        disk,
+        clock,
+        configs: Vec::new(),
+        configuration: Arc::new(Unconfigurable),
+    };
     Broker::open(open, &mut |_| {}).unwrap()
 }
 

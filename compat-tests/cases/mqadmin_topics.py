@@ -6,8 +6,8 @@ from lib.lab import case
 from lib.mqadmin import Mqadmin
 
 UPDATE_TOPIC, UPDATE_TOPIC_LIST, ALL_TOPICS, TOPIC_STATS, DELETE_TOPIC, SYSTEM_TOPICS, TOPIC_CONFIG = 17, 18, 21, 202, 215, 305, 351
-RUNTIME, STATISTICS = 28, 315
-SYSTEM_ERROR, TOPIC_NOT_EXIST, INVALID_PARAMETER = 1, 17, 29
+UPDATE_CONFIG, GET_CONFIG, RUNTIME, ALL_OFFSETS, STATISTICS = 25, 26, 28, 43, 315
+SYSTEM_ERROR, NO_PERMISSION, TOPIC_NOT_EXIST, INVALID_PARAMETER = 1, 16, 17, 29
 
 
 def admin(lab):
@@ -197,3 +197,46 @@ def shown_by_mqadmin(lab):
 
 def offset_id(text):
     return next(line.split()[-1] for line in text.splitlines() if line.startswith("OffsetID"))
+
+
+@case("mqadmin: broker settings are shown, changed at once, and still changed after a restart", needs=("gantry",), limit=90)
+def broker_config(lab):
+    home = lab.fresh("configured")
+    gantry = lab.gantry_on(home).start()
+    try:
+        mq, topic = Mqadmin(gantry.namesrv, lab.home / "mqadmin"), lab.fresh("t")
+        shown, changed, fixed, wrong = mq.each([
+            ["getBrokerConfig", "-b", gantry.remoting],
+            ["updateBrokerConfig", "-b", gantry.remoting, "-k", "fileReservedTime", "-v", 48],
+            ["updateBrokerConfig", "-b", gantry.remoting, "-k", "storePathRootDir", "-v", "/elsewhere"],
+            ["updateBrokerConfig", "-b", gantry.remoting, "-k", "deleteWhen", "-v", "soon"]])
+        shows("getBrokerConfig", shown, "brokerName", "broker-a", "flushDiskType", "SYNC_FLUSH", "brokerRole", "ASYNC_MASTER")
+        shows("updateBrokerConfig", changed, "success")
+        shows("updateBrokerConfig of a path", fixed, "CODE: 16")
+        shows("updateBrokerConfig of no value", wrong, "CODE: 29", "deleteWhen")
+        with remoting.Connection(gantry.remoting) as raw:
+            checks.equal("send", raw.send_message(topic, 0, b"body")["code"], 0)
+            for text, code in ((b"brokerPermission=4\n", 0), (b"nonsense=1\n", INVALID_PARAMETER), (b"brokerPermission=7\n", INVALID_PARAMETER),
+                               (b"listenPort=1\n", NO_PERMISSION), (b"brokerConfigPath=x\n", NO_PERMISSION),
+                               (b"maxMsgsNumBatch=9\nflushDiskType=ASYNC_FLUSH\n", NO_PERMISSION)):
+                checks.equal(f"answer to {text}", raw.request(UPDATE_CONFIG, {}, text)["code"], code)
+            checks.equal("send to a broker that is read only", raw.send_message(topic, 0, b"body")["code"], NO_PERMISSION)
+            checks.equal("permission in the route", permission(gantry, topic), 4)
+        gantry.stop()
+        gantry.start()
+        with remoting.Connection(gantry.remoting) as raw:
+            checks.equal("send after a restart", raw.send_message(topic, 0, b"body")["code"], NO_PERMISSION)
+            config = raw.request(GET_CONFIG)["body"].decode()
+            offsets = json.loads(raw.request(ALL_OFFSETS)["body"])
+            checks.true(f"offsets of all groups are {offsets}", isinstance(offsets["offsetTable"], dict))
+            shows("the configuration after a restart", config, "fileReservedTime=48\n", "brokerPermission=4\n", "maxMsgsNumBatch=64\n")
+            checks.equal("answer", raw.request(UPDATE_CONFIG, {}, b"brokerPermission=6\nautoCreateTopicEnable=false\n")["code"], 0)
+            checks.equal("send", raw.send_message(topic, 0, b"body")["code"], 0)
+            checks.equal("send to an unknown topic", raw.send_message(lab.fresh("t"), 0, b"body")["code"], TOPIC_NOT_EXIST)
+    finally:
+        gantry.kill()
+
+
+def permission(gantry, topic):
+    with remoting.Connection(gantry.namesrv) as ask:
+        return json.loads(ask.request(remoting.GET_ROUTE, {"topic": topic})["body"])["queueDatas"][0]["perm"]

@@ -262,8 +262,8 @@ impl Broker {
         mut send: NativeSend<'_>,
         now: Millis,
     ) -> Result<StagedSend, SendError> {
-        if !self.settings.permission.has(Perm::WRITE) {
-            return Err(SendError::NoPermission(self.settings.permission.0));
+        if !self.live().permission.has(Perm::WRITE) {
+            return Err(SendError::NoPermission(self.live().permission.0));
         }
         self.check_body(&send)?;
         let is_retry = send.topic.starts_with(topic_names::RETRY_PREFIX);

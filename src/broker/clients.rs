@@ -370,9 +370,9 @@ impl Broker {
         for group in &aftermath.retry_topics {
             self.ensure_retry_topic(group, now);
         }
+        let notifies = self.live().notify_consumers;
         let told = |group: &str| {
-            self.settings.notify_consumers
-                && self.group_settings(group).is_none_or(|settings| settings.notify_consumer_ids_changed)
+            notifies && self.group_settings(group).is_none_or(|settings| settings.notify_consumer_ids_changed)
         };
         for (mailbox, group) in aftermath.notices.into_iter().filter(|(_, group)| told(group)) {
             mailbox.post(Signal::ConsumersChanged(group));

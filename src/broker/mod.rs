@@ -9,6 +9,7 @@ pub mod alter_configs;
 pub mod append;
 pub mod client_calls;
 pub mod clients;
+pub mod config;
 pub mod configs;
 pub mod connections;
 pub mod counters;
@@ -64,6 +65,7 @@ use gantry_store::{AppendError, Store};
 
 use client_calls::CallDesk;
 use clients::ClientDesk;
+use config::ConfigDesk;
 pub use configs::BrokerConfig;
 use counters::Counters;
 pub use durability::{Durability, DurabilityError, DurableWait};
@@ -77,7 +79,7 @@ use producer_files::ProducerDesk;
 use queue_locks::LockDesk;
 use requests::Requests;
 use retention::RetentionClock;
-pub use settings::{BrokerSettings, Identity, PullSettings};
+pub use settings::{BrokerSettings, Identity, LiveSettings, PullSettings};
 pub use start::{OpenBroker, StartError};
 use statistics::Statistics;
 pub use topic::Topic;
@@ -117,6 +119,7 @@ pub struct Broker {
     kafka_defaults: EffectiveConfigs,
     /// The settings that were read at start, as Kafka clients are told.
     configs: Vec<BrokerConfig>,
+    config: ConfigDesk,
     retention: RetentionClock,
     log_dir: String,
     /// What the broker adds to the properties of every native message.

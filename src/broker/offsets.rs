@@ -275,6 +275,15 @@ impl Broker {
         lock(&self.ledger)
     }
 
+    /// The committed offsets of all groups as `config/consumerOffset.json` would hold them now.
+    ///
+    /// # Errors
+    /// A table that has no JSON form.
+    pub fn committed_offsets_json(&self) -> serde_json::Result<Vec<u8>> {
+        let (offsets, _) = snapshot(&self.ledger().table);
+        serde_json::to_vec(&offsets)
+    }
+
     /// What a native group committed; `None` makes the client start where its ConsumeFromWhere says.
     ///
     /// With `zero_if_new` a group without offset starts at 0 when the queue still begins there in memory, as

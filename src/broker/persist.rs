@@ -24,6 +24,8 @@ pub enum StateFile {
     Offsets = 4,
     /// `gantry/producers`: producer states and id blocks.
     Producers = 8,
+    /// `gantry/config`: what administrators changed.
+    Config = 16,
 }
 
 /// The files of one round.
@@ -32,7 +34,7 @@ pub struct StateFiles(u8);
 
 impl StateFiles {
     /// Every file.
-    pub const ALL: Self = Self(15);
+    pub const ALL: Self = Self(31);
     /// What is written on the clock even if nobody waits for it.
     pub const PERIODIC: Self = Self(StateFile::Offsets as u8 | StateFile::Producers as u8);
 

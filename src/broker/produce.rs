@@ -186,7 +186,7 @@ impl Broker {
         if !(0..topic.partitions()).contains(&index) {
             return Err(ProduceError::UnknownPartition);
         }
-        if !(topic.permits(Perm::WRITE) && self.settings.permission.has(Perm::WRITE)) {
+        if !(topic.permits(Perm::WRITE) && self.live().permission.has(Perm::WRITE)) {
             return Err(ProduceError::NotWritable);
         }
         let rules = self.produce_rules(topic, api_version, now);

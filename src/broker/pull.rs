@@ -204,8 +204,8 @@ impl Broker {
     }
 
     fn check_pull(&self, ask: &PullAsk<'_>) -> Result<Pull, PullError> {
-        if !self.settings.permission.has(Perm::READ) {
-            return Err(PullError::NoPermission(self.settings.permission.0));
+        if !self.live().permission.has(Perm::READ) {
+            return Err(PullError::NoPermission(self.live().permission.0));
         }
         let stored = self.resolve_native(ask.topic);
         self.native_may_consume(ask.group)
@@ -233,7 +233,7 @@ impl Broker {
             group: ask.group.into(),
             max_messages: usize::try_from(ask.max_messages)
                 .unwrap_or(0)
-                .clamp(1, self.settings.pulls.max_messages),
+                .clamp(1, self.live().pulls.max_messages),
         })
     }
 
@@ -259,7 +259,7 @@ impl Broker {
     /// How long a pull may be held when its client allows `asked_ms`; 0: not at all.
     #[must_use]
     pub fn pull_hold_ms(&self, asked_ms: i64) -> i64 {
-        let pulls = &self.settings.pulls;
+        let pulls = self.live().pulls;
         let hold_ms = if pulls.long_polling || asked_ms == 0 { asked_ms } else { pulls.short_polling_ms };
         hold_ms.min(limits::PULL_HOLD_MS)
     }
@@ -305,7 +305,7 @@ impl Broker {
     fn pull_from(&self, pull: &Pull, partition: &Partition) -> (Pulled, usize) {
         let limits = ReadLimits {
             max_units: pull.max_messages,
-            max_bytes: self.settings.pulls.max_bytes,
+            max_bytes: self.live().pulls.max_bytes,
             max_scanned: SCAN_UNITS,
             upto: partition.queue.next(),
         };
@@ -331,7 +331,7 @@ impl Broker {
         pulled.frames.clear();
         let mut answer = Answer { out: Vec::new(), messages: 0, next: QueueOffset(pull.offset) };
         for (unit, frame) in extract.frames() {
-            if answer.messages >= pull.max_messages || answer.out.len() >= self.settings.pulls.max_bytes {
+            if answer.messages >= pull.max_messages || answer.out.len() >= self.live().pulls.max_bytes {
                 break;
             }
             if let Err(cause) = self.deliver_frame(pull, partition, unit, &frame, &mut answer) {
@@ -383,7 +383,7 @@ impl Broker {
         let batch = self.decoded(&view)?;
         let (start, mut scratch) = (batch.index_at(answer.next), DeliveryScratch::default());
         for index in start..batch.len() {
-            if answer.messages >= pull.max_messages || answer.out.len() >= self.settings.pulls.max_bytes {
+            if answer.messages >= pull.max_messages || answer.out.len() >= self.live().pulls.max_bytes {
                 return Ok(());
             }
             let at = batch.offset_of(index).unwrap_or(answer.next);

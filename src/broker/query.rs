@@ -114,7 +114,7 @@ impl Broker {
         if !self.settings.index_keys {
             return Ok(answer);
         }
-        let max = query.max.min(self.settings.max_query_messages);
+        let max = query.max.min(self.live().max_query_messages);
         let found = self.store.query(&stored, query.key, max, query.begin, query.end)?;
         for at in found {
             match self.store.frame_at(at) {

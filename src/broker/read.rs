@@ -200,7 +200,7 @@ impl Broker {
         at_least_one: bool,
     ) -> Result<KafkaRead, ReadRefusal> {
         let bounds = self.kafka_bounds(topic, index)?;
-        if !(topic.permits(Perm::READ) && self.settings.permission.has(Perm::READ)) {
+        if !(topic.permits(Perm::READ) && self.live().permission.has(Perm::READ)) {
             return Err(ReadRefusal::NotReadable);
         }
         let Bounds { start, end } = bounds;

@@ -92,8 +92,8 @@ impl Broker {
         now: Millis,
     ) -> Result<Durability, SendBackError> {
         let settings = self.settings_in_use(back.group, now)?;
-        if !self.settings.permission.has(Perm::WRITE) {
-            return Err(SendBackError::NoPermission(self.settings.permission.0));
+        if !self.live().permission.has(Perm::WRITE) {
+            return Err(SendBackError::NoPermission(self.live().permission.0));
         }
         if settings.retry_queues == 0 {
             return Ok(Durability::NONE);

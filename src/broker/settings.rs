@@ -41,8 +41,8 @@ pub struct Identity {
 /// Switches and bounds.
 #[derive(Clone, Debug)]
 pub struct BrokerSettings {
-    /// `autoCreateTopicEnable`.
-    pub auto_create_topic: bool,
+    /// What administrators may change while the broker runs, as it is at start.
+    pub live: LiveSettings,
     /// `autoCreateSubscriptionGroup`: the first use of a group makes its settings.
     pub auto_create_groups: bool,
     /// `defaultTopicQueueNums`.
@@ -65,20 +65,12 @@ pub struct BrokerSettings {
     pub decoded_cache_bytes: usize,
     /// Settings of Kafka groups.
     pub groups: GroupConfig,
-    /// `brokerPermission`: what no topic's own permission exceeds.
-    pub permission: Perm,
     /// `clusterTopicEnable`.
     pub cluster_topic: bool,
     /// `brokerTopicEnable`.
     pub broker_topic: bool,
-    /// Pulls of native clients.
-    pub pulls: PullSettings,
-    /// `maxMsgsNumBatch`: messages of one answer to a query by key.
-    pub max_query_messages: usize,
     /// `messageIndexEnable`: whether keys go into the index.
     pub index_keys: bool,
-    /// `notifyConsumerIdsChangedEnable`.
-    pub notify_consumers: bool,
     /// `channelExpiredTimeout`.
     pub channel_expiry_ms: i64,
     /// `flushConsumerOffsetInterval`: how often state is written though nobody waits for it.
@@ -95,6 +87,21 @@ pub struct BrokerSettings {
     pub file_retention_ms: i64,
     /// `log.retention.check.interval.ms`: how often the retention of topics is looked at.
     pub retention_check_interval_ms: i64,
+}
+
+/// Settings that may change while the broker runs; `Broker::live` has those in force.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveSettings {
+    /// `autoCreateTopicEnable`.
+    pub auto_create_topic: bool,
+    /// `brokerPermission`: what no topic's own permission exceeds.
+    pub permission: Perm,
+    /// Pulls of native clients.
+    pub pulls: PullSettings,
+    /// `maxMsgsNumBatch`: messages of one answer to a query by key.
+    pub max_query_messages: usize,
+    /// `notifyConsumerIdsChangedEnable`.
+    pub notify_consumers: bool,
 }
 
 /// How pulls of native clients are answered.
@@ -116,11 +123,23 @@ impl Default for PullSettings {
     }
 }
 
+impl Default for LiveSettings {
+    fn default() -> Self {
+        Self {
+            auto_create_topic: true,
+            permission: Perm::READ_WRITE,
+            pulls: PullSettings::default(),
+            max_query_messages: 64,
+            notify_consumers: true,
+        }
+    }
+}
+
 impl Default for BrokerSettings {
     /// What holds when nothing is configured.
     fn default() -> Self {
         Self {
-            auto_create_topic: true,
+            live: LiveSettings::default(),
             auto_create_groups: true,
             default_topic_queues: 8,
             auto_create_kafka_topics: true,
@@ -132,13 +151,9 @@ impl Default for BrokerSettings {
             trace_on: true,
             decoded_cache_bytes: DECODED_CACHE_BYTES,
             groups: GroupConfig::default(),
-            permission: Perm::READ_WRITE,
             cluster_topic: true,
             broker_topic: true,
-            pulls: PullSettings::default(),
-            max_query_messages: 64,
             index_keys: true,
-            notify_consumers: true,
             channel_expiry_ms: CHANNEL_EXPIRY_MS,
             fold_interval: Duration::from_secs(5),
             message_max_bytes: MESSAGE_MAX_BYTES,

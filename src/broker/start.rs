@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::client_calls::CallDesk;
 use super::clients::ClientDesk;
+use super::config::{ConfigDesk, Configuration};
 use super::counters::Counters;
 use super::group_files::GroupFiles;
 use super::group_settings::SettingsDesk;
@@ -50,6 +51,8 @@ pub struct OpenBroker {
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// The broker's settings as Kafka clients are told; those behind settings of topics are left out.
     pub configs: Vec<BrokerConfig>,
+    /// Where the settings come from, and which may change.
+    pub configuration: Arc<dyn Configuration>,
 }
 
 /// Why a broker does not start.
@@ -85,7 +88,7 @@ impl Broker {
         let root = open.store.root.clone();
         let state = |cause| StartError::State { root: root.clone(), cause };
         let (config, own) = (root.join("config"), root.join("gantry"));
-        let OpenBroker { mut identity, settings, store, disk, clock, configs } = open;
+        let OpenBroker { mut identity, settings, store, disk, clock, configs, configuration } = open;
         let topic_files = TopicFiles::new(&disk, &config, &own);
         let mut topic_state = topic_files.load().map_err(state)?;
         topic_state.defaults = settings.topic_defaults(topic_state.defaults);
@@ -106,6 +109,7 @@ impl Broker {
             unique_ids: UniqueIds::new(clock().unsigned_abs() << 8 | u64::from(std::process::id() & 0xFF)),
             kafka_defaults: KafkaConfigs::default().effective(&topic_state.defaults),
             configs,
+            config: ConfigDesk::load(configuration, &disk, &root, settings.live).map_err(state)?,
             retention: RetentionClock::default(),
             log_dir: std::path::absolute(&root).unwrap_or_else(|_| root.clone()).display().to_string(),
             decoded: Mutex::new(DecodedCache::new(settings.decoded_cache_bytes)),
@@ -168,6 +172,9 @@ impl Broker {
         }
         if files.contains(StateFile::Offsets) {
             offset_files.save(&self.ledger)?;
+        }
+        if files.contains(StateFile::Config) {
+            self.config.save()?;
         }
         if files.contains(StateFile::Producers) {
             self.save_producers()?;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::append::{NativeSend, SendBody, SendError, Submission};
 use super::clients::Heartbeat;
+use super::config::{Configuration, Unconfigurable};
 use super::mailbox::{Mailbox, Signal};
 use super::produce::{PartitionAppend, ProduceAsk, ProduceError, ProduceScratch, Produced};
 use super::pull::{Expression, Pull, PullAsk, PullError};
@@ -33,6 +34,11 @@ pub(crate) struct TestBroker {
 
 impl TestBroker {
     pub(crate) fn open(settings: BrokerSettings) -> Self {
+        Self::configured(settings, Arc::new(Unconfigurable))
+    }
+
+    /// With a configuration that may change.
+    pub(crate) fn configured(settings: BrokerSettings, configuration: Arc<dyn Configuration>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(BEGIN));
         let mut store = StoreConfig::new(directory.path());
@@ -46,6 +52,7 @@ impl TestBroker {
             disk: Arc::new(RealDisk),
             clock: Arc::new(move || read.load(Ordering::SeqCst)),
             configs: Vec::new(),
+            configuration,
         };
         let broker = Broker::open(open, &mut |_| {}).unwrap();
         let any = "127.0.0.1:1".parse().unwrap();

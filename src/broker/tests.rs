@@ -24,7 +24,7 @@ fn with(change: impl FnOnce(&mut BrokerSettings)) -> TestBroker {
 
 #[test]
 fn a_broker_that_may_only_be_read_refuses_both_dialects_producers() {
-    let test = with(|settings| settings.permission = Perm::READ);
+    let test = with(|settings| settings.live.permission = Perm::READ);
     test.create("k");
     assert!(matches!(test.send("t", b"body", b""), Err(SendError::NoPermission(4))));
     assert!(matches!(test.produce("k", &[b"v"]), Err(ProduceError::NotWritable)));
@@ -34,7 +34,7 @@ fn a_broker_that_may_only_be_read_refuses_both_dialects_producers() {
 
 #[test]
 fn a_broker_that_may_only_be_written_refuses_both_dialects_consumers() {
-    let test = with(|settings| settings.permission = Perm::WRITE);
+    let test = with(|settings| settings.live.permission = Perm::WRITE);
     test.send("t", b"body", b"").unwrap();
     assert!(matches!(test.plan_pull("t", 32), Err(PullError::NoPermission(2))));
     let topic = test.broker.topic("t").unwrap();
@@ -45,11 +45,11 @@ fn a_broker_that_may_only_be_written_refuses_both_dialects_consumers() {
 #[test]
 fn a_pull_is_bounded_in_messages_and_bytes() {
     let pulls = PullSettings { max_messages: 2, ..PullSettings::default() };
-    let test = with(|settings| settings.pulls = pulls);
+    let test = with(|settings| settings.live.pulls = pulls);
     (0..3).for_each(|_| test.send("t", b"body", b"").unwrap());
     assert_eq!(test.broker.pull(&test.plan_pull("t", 32).unwrap()).next, 2);
     let pulls = PullSettings { max_bytes: 1, ..PullSettings::default() };
-    let test = with(|settings| settings.pulls = pulls);
+    let test = with(|settings| settings.live.pulls = pulls);
     (0..3).for_each(|_| test.send("t", b"body", b"").unwrap());
     assert_eq!(test.broker.pull(&test.plan_pull("t", 32).unwrap()).next, 1);
 }
@@ -57,7 +57,7 @@ fn a_pull_is_bounded_in_messages_and_bytes() {
 #[test]
 fn without_long_polling_a_pull_that_may_wait_does_so_shortly() {
     let pulls = PullSettings { long_polling: false, short_polling_ms: 300, ..PullSettings::default() };
-    let test = with(|settings| settings.pulls = pulls);
+    let test = with(|settings| settings.live.pulls = pulls);
     assert_eq!((test.broker.pull_hold_ms(15_000), test.broker.pull_hold_ms(0)), (300, 0));
     let test = with(|_| {});
     assert_eq!((test.broker.pull_hold_ms(15_000), test.broker.pull_hold_ms(0)), (15_000, 0));
@@ -72,7 +72,7 @@ fn found_by_key(test: &TestBroker) -> usize {
 #[test]
 fn keys_are_found_when_they_are_indexed_and_as_many_as_allowed() {
     assert_eq!(found_by_key(&with(|_| {})), 3);
-    assert_eq!(found_by_key(&with(|settings| settings.max_query_messages = 2)), 2);
+    assert_eq!(found_by_key(&with(|settings| settings.live.max_query_messages = 2)), 2);
     assert_eq!(found_by_key(&with(|settings| settings.index_keys = false)), 0);
 }
 
@@ -132,7 +132,7 @@ fn a_silent_client_is_gone_as_early_as_configured() {
 #[test]
 fn consumers_are_told_of_others_only_when_enabled() {
     assert!(with(|_| {}).heartbeat());
-    assert!(!with(|settings| settings.notify_consumers = false).heartbeat());
+    assert!(!with(|settings| settings.live.notify_consumers = false).heartbeat());
 }
 
 #[test]

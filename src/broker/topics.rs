@@ -221,7 +221,7 @@ impl Broker {
         let system = SystemTopics {
             cluster: &identity.cluster,
             broker: &identity.broker,
-            auto_create_topic: self.settings.auto_create_topic,
+            auto_create_topic: self.live().auto_create_topic,
             default_topic_queues: self.settings.default_topic_queues,
             cluster_topic: self.settings.cluster_topic,
             broker_topic: self.settings.broker_topic,

@@ -11,8 +11,9 @@ use gantry_store::{FlushMode, StoreConfig};
 
 use super::broker_configs::broker_configs;
 use super::name_server_role;
-use crate::broker::{Broker, BrokerSettings, Identity, OpenBroker, PullSettings};
-use crate::config::{FlushDiskType, Settings};
+use super::serve::live_config::LiveConfig;
+use crate::broker::{Broker, BrokerSettings, Identity, LiveSettings, OpenBroker, PullSettings};
+use crate::config::{FlushDiskType, Native, Settings};
 use crate::namesrv::NameServer;
 use crate::semantics::kafka_group::GroupConfig;
 use crate::semantics::topics::Perm;
@@ -30,13 +31,14 @@ const FRAME_OVERHEAD: u32 = 64 << 10;
 /// What the store or a state file says.
 pub(super) fn open(
     settings: &Settings,
+    configuration: &LiveConfig,
     addresses: &Addresses,
     clock: &Clock,
     shutdown: &Shutdown,
     progress: &mut Progress,
 ) -> Result<Listeners, AnyError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let open = |own| open_broker(settings, own, clock, &disk, progress);
+    let open = |own| open_broker(settings, configuration, own, clock, &disk, progress);
     let broker = addresses.broker.as_ref().map(open).transpose()?;
     let serves_names = addresses.namesrv.is_some();
     let name_server = serves_names
@@ -63,6 +65,7 @@ pub(super) fn open(
 
 fn open_broker(
     settings: &Settings,
+    configuration: &LiveConfig,
     own: &BrokerAddresses,
     clock: &Clock,
     disk: &Arc<dyn Disk>,
@@ -75,6 +78,7 @@ fn open_broker(
         disk: Arc::clone(disk),
         clock: clock.to_fn(),
         configs: broker_configs(settings, own),
+        configuration: Arc::new(configuration.clone()),
     };
     let scanned = &mut |at: gantry_store::Progress| {
         progress.at(at.at.0.unsigned_abs(), at.end.0.unsigned_abs());
@@ -149,12 +153,27 @@ fn outward() -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-fn broker_settings(settings: &Settings) -> BrokerSettings {
+fn live_settings(native: &Native) -> LiveSettings {
+    LiveSettings {
+        auto_create_topic: native.auto_create_topic_enable,
+        permission: Perm(i32::try_from(native.broker_permission).unwrap_or(0)),
+        pulls: PullSettings {
+            max_messages: native.max_transfer_count as usize,
+            max_bytes: native.max_transfer_size as usize,
+            long_polling: native.long_polling_enable,
+            short_polling_ms: i64::try_from(native.short_polling_ms).unwrap_or(i64::MAX),
+        },
+        max_query_messages: native.max_query_count as usize,
+        notify_consumers: native.notify_consumer_ids_changed_enable,
+    }
+}
+
+pub(super) fn broker_settings(settings: &Settings) -> BrokerSettings {
     let (native, kafka) = (&settings.native, &settings.kafka);
     let ms = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let count = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     BrokerSettings {
-        auto_create_topic: native.auto_create_topic_enable,
+        live: live_settings(native),
         auto_create_groups: native.auto_create_subscription_group,
         default_topic_queues: count(native.default_topic_queue_nums),
         auto_create_kafka_topics: kafka.auto_create_topics_enable,
@@ -169,18 +188,9 @@ fn broker_settings(settings: &Settings) -> BrokerSettings {
             initial_rebalance_delay_ms: ms(kafka.initial_rebalance_delay_ms),
             max_size: kafka.max_group_size as usize,
         },
-        permission: Perm(count(native.broker_permission)),
         cluster_topic: native.cluster_topic_enable,
         broker_topic: native.broker_topic_enable,
-        pulls: PullSettings {
-            max_messages: native.max_transfer_count as usize,
-            max_bytes: native.max_transfer_size as usize,
-            long_polling: native.long_polling_enable,
-            short_polling_ms: ms(native.short_polling_ms),
-        },
-        max_query_messages: native.max_query_count as usize,
         index_keys: settings.store.message_index_enable,
-        notify_consumers: native.notify_consumer_ids_changed_enable,
         channel_expiry_ms: ms(native.channel_expired_ms),
         fold_interval: Duration::from_millis(native.flush_consumer_offset_interval_ms),
         message_max_bytes: count(kafka.message_max_bytes),
@@ -215,7 +225,7 @@ fn store_config(settings: &Settings, addresses: &BrokerAddresses) -> StoreConfig
     config
 }
 
-fn retention(settings: &Settings) -> RetentionConfig {
+pub(super) fn retention(settings: &Settings) -> RetentionConfig {
     let store = &settings.store;
     let percent = |value: u32| u8::try_from(value).unwrap_or(100);
     let hours: Vec<_> =

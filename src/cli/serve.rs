@@ -1,16 +1,21 @@
 //! Serve: configuration, sockets, store, dialects, in this order, so that each error comes early. What
 //! `gantry start`, `gantry broker` and `gantry namesrv` share; their files hold what they do not.
 
+pub(super) mod live_config;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use gantry_store::disk::{Disk, RealDisk};
+
+use live_config::LiveConfig;
 
 use super::{Failure, backtraces, banner, logging, roles};
-use crate::config::{
-    Assignment, ConfigError, FlushDiskType, Loaded, Role, Source, from_environment, load, read_file,
-};
+use crate::broker::config::saved_changes;
+use crate::config::{Assignment, FlushDiskType, Loaded, Role, Source, from_environment, load, read_file};
 use crate::server::{self, Addresses, Clock, Progress, ReadyFile, ReadyFileError, Roles, Shutdown};
 
 /// Options of every process that serves.
@@ -92,7 +97,7 @@ impl Serve<'_> {
     pub(super) fn run(self) -> Result<(), Failure> {
         logging::start();
         backtraces::warn_when_captured();
-        let loaded = self.load()?;
+        let (loaded, configuration) = self.load()?;
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
@@ -102,7 +107,7 @@ impl Serve<'_> {
         let stop = shutdown.clone();
         let open = move || {
             let mut progress = Progress::new("recovering the log");
-            roles::open(&settings, &addresses, &Clock::system(), &stop, &mut progress)
+            roles::open(&settings, &configuration, &addresses, &Clock::system(), &stop, &mut progress)
         };
         // Held until the server has stopped.
         let mut ready_file = None;
@@ -115,17 +120,24 @@ impl Serve<'_> {
         Ok(())
     }
 
-    fn load(&self) -> Result<Loaded, ConfigError> {
+    /// What holds, and what administrators may still change of it.
+    fn load(&self) -> Result<(Loaded, LiveConfig), Failure> {
         let common = self.common;
         let mut assignments = common.conf.as_deref().map(read_file).transpose()?.unwrap_or_default();
         assignments.extend(from_environment(std::env::vars_os()));
         assignments.extend(self.assignments());
         let role = if self.roles == Roles::NameServer { Role::Namesrv } else { Role::Broker };
-        let mut loaded = load(assignments, role, common.strict)?;
+        let mut loaded = load(assignments.clone(), role, common.strict)?;
+        let configuration = LiveConfig::new(assignments);
+        if self.broker.is_some() {
+            let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+            let changes = saved_changes(&disk, &loaded.settings.store.root)?;
+            loaded = load(configuration.with(&changes), role, common.strict)?;
+        }
         if let Some(broker) = self.broker {
             broker.overrule(&mut loaded);
         }
-        Ok(loaded)
+        Ok((loaded, configuration))
     }
 
     fn assignments(&self) -> Vec<Assignment> {

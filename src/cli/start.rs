@@ -14,7 +14,8 @@ Examples:
   gantry start --flush-disk-type ASYNC_FLUSH    faster; loses the last 500 ms at a power cut
   gantry start --namesrv-port 0 --remoting-port 0 --kafka-port 0 --http-port 0 --ready-file ready.json
 
-What counts: defaults, then --conf, then GANTRY_* variables (GANTRY_FLUSH_DISK_TYPE), then options.
+What counts: defaults, then --conf, then what `mqadmin updateBrokerConfig` changed, then GANTRY_* variables
+(GANTRY_FLUSH_DISK_TYPE), then options.
 `gantry config explain` lists every key.
 
 SIGINT or SIGTERM stops; a second one stops at once. RUST_LOG=debug logs more.

@@ -22,6 +22,8 @@ pub enum Source {
     File(PathBuf, usize),
     /// A variable of the environment.
     Environment(String),
+    /// An order of an administrator, saved by the broker.
+    Administrator,
     /// An option of the command line.
     CommandLine(&'static str),
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Source {
         match self {
             Source::File(path, line) => write!(f, "{}:{line}", path.display()),
             Source::Environment(name) => write!(f, "environment {name}"),
+            Source::Administrator => f.write_str("changed by an administrator"),
             Source::CommandLine(option) => write!(f, "option {option}"),
         }
     }
@@ -159,7 +162,7 @@ fn notice(key: String, at: Source) -> Notice {
     let candidates = keys().map(|row| row.name).chain(known::names_without_effect());
     let nearest = match &at {
         Source::Environment(_) => nearest(&key.replace('_', ""), candidates),
-        Source::File(..) | Source::CommandLine(_) => nearest(&key, candidates),
+        Source::File(..) | Source::Administrator | Source::CommandLine(_) => nearest(&key, candidates),
     };
     Notice::Unknown { at, key, nearest }
 }

@@ -58,7 +58,7 @@ impl LocalBroker for Broker {
         self.is_durable(&topic).then(|| QueueData {
             read_queues: config.read_queues,
             write_queues: config.write_queues,
-            perm: Perm(config.perm.0 & self.settings().permission.with(Perm::INHERIT).0),
+            perm: Perm(config.perm.0 & self.live().permission.with(Perm::INHERIT).0),
             sys_flag: config.sys_flag,
         })
     }
@@ -73,12 +73,13 @@ impl LocalBroker for Broker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::BrokerSettings;
     use crate::broker::test_broker::TestBroker;
+    use crate::broker::{BrokerSettings, LiveSettings};
 
     #[test]
     fn a_route_permits_no_more_than_the_broker() {
-        let settings = BrokerSettings { permission: Perm::READ, ..BrokerSettings::default() };
+        let live = LiveSettings { permission: Perm::READ, ..LiveSettings::default() };
+        let settings = BrokerSettings { live, ..BrokerSettings::default() };
         let test = TestBroker::open(settings);
         let told = LocalBroker::queues(&*test.broker, "TBW102").map(|queues| queues.perm);
         assert_eq!(told, Some(Perm::READ.with(Perm::INHERIT)));

@@ -3,6 +3,7 @@
 //! A row names the code, the lane and the function; dispatch and the support table in README are computed from
 //! the rows. To add a code: its header in `protocols/src/remoting/headers/`, its function and row here.
 
+mod broker_config;
 mod call;
 mod client;
 mod client_call;
@@ -48,6 +49,7 @@ type Handler = fn(&mut Call<'_>) -> Result<Answer, Refusal>;
 
 static ROUTES: LazyLock<Table<Lane, Handler>> = LazyLock::new(|| {
     Table::new(&[
+        broker_config::ROUTES,
         client::ROUTES,
         client_call::ROUTES,
         connection::ROUTES,

@@ -1,5 +1,5 @@
 //! Offsets: QUERY_CONSUMER_OFFSET (14), UPDATE_CONSUMER_OFFSET (15), SEARCH_OFFSET_BY_TIMESTAMP (29),
-//! GET_MAX_OFFSET (30), GET_MIN_OFFSET (31), GET_EARLIEST_MSG_STORETIME (32).
+//! GET_MAX_OFFSET (30), GET_MIN_OFFSET (31), GET_EARLIEST_MSG_STORETIME (32), GET_ALL_CONSUMER_OFFSET (43).
 //!
 //! An offset is a queue offset: the index of the next message to consume, never bytes. An unknown queue has the
 //! bounds 0 and 0; only a group that never committed is "not found" (22), which makes its client start where
@@ -24,6 +24,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new(RequestCode::GET_MAX_OFFSET, Lane::Client, max),
     Route::new(RequestCode::GET_MIN_OFFSET, Lane::Client, min),
     Route::new(RequestCode::GET_EARLIEST_MSG_STORETIME, Lane::Client, earliest_store_time),
+    Route::new(RequestCode::GET_ALL_CONSUMER_OFFSET, Lane::Admin, all),
 ];
 
 fn query(call: &mut Call<'_>) -> Result<Answer, Refusal> {
@@ -76,4 +77,12 @@ fn earliest_store_time(call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let request: EarliestStoreTimeRequest<'_> = call.header()?;
     let timestamp = call.broker().earliest_store_time(&request.topic, request.queue_id).unwrap_or(-1);
     call.answer(&EarliestStoreTimeResponse { timestamp })
+}
+
+/// The text of consumerOffset.json, as replicas and backups ask for it.
+fn all(call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let text = call.broker().committed_offsets_json();
+    let text = text.map_err(|error| Refusal::new(ResponseCode::SYSTEM_ERROR, error.to_string()))?;
+    call.reply.write(ResponseCode::SUCCESS, None, &mut vec![text.into()], |_| {});
+    Ok(Answer::Done)
 }

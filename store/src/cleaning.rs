@@ -4,6 +4,7 @@
 //! `CleanConsumeQueueService`).
 
 use std::io;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::core::Core;
@@ -28,7 +29,8 @@ impl Core {
             disk_total: space.total,
             manual,
         };
-        let decision = decide(&self.config.retention, &situation);
+        let retention = *self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+        let decision = decide(&retention, &situation);
         self.refuse(decision.refuse_appends);
         let mut deleted = 0;
         for file in decision.delete {

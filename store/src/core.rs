@@ -23,6 +23,7 @@ use crate::key_index::KeyIndexError;
 use crate::key_indexer::KeyIndexer;
 use crate::queue_index::QueueTable;
 use crate::read::Reader;
+use crate::retention::RetentionConfig;
 use crate::scan::{Scanner, Step};
 
 /// The clock handed in: milliseconds since 1970.
@@ -30,6 +31,8 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 pub(crate) struct Core {
     pub(crate) config: StoreConfig,
+    /// How long log files are kept; `config` has what the start said.
+    pub(crate) retention: Mutex<RetentionConfig>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) now: Clock,
     pub(crate) log: CommitLog,

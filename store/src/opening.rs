@@ -137,6 +137,7 @@ impl Opening<'_> {
             position: Mutex::new(WritePosition::new(found.end, file, found.last, found.clock_ms)),
             written: AtomicI64::new(found.end.0),
             warm_from: found.end,
+            retention: Mutex::new(self.config.retention),
             config: self.config,
             disk: self.disk,
             now: self.now,

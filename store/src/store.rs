@@ -28,6 +28,7 @@ use crate::opening::{OpenReport, Opening};
 use crate::queue_index::{Queue, Unit};
 use crate::read::{Extract, ReadLimits, ReadStatus, check};
 use crate::recover::{Progress, is_directory_name};
+use crate::retention::RetentionConfig;
 use crate::time_search::Boundary;
 
 /// An open store. Clones are the same store; when the last one goes without `close`, the next open recovers.
@@ -281,6 +282,11 @@ impl Store {
     /// A disk that fails.
     pub fn delete_expired(&self) -> Result<usize, CloseError> {
         self.core().clean(true)
+    }
+
+    /// Changes how long log files are kept, from the next round of cleaning on.
+    pub fn set_retention(&self, retention: RetentionConfig) {
+        *self.core().retention.lock().unwrap_or_else(PoisonError::into_inner) = retention;
     }
 
     /// Where the log stands.

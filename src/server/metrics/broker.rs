@@ -124,7 +124,7 @@ fn write_kafka_names(rows: Out<'_, '_, '_>, kafka: &Totals, gauges: &Gauges) -> 
 }
 
 fn write_tables(rows: Out<'_, '_, '_>, broker: &Broker, gauges: &Gauges) -> fmt::Result {
-    let permission = i64::from(broker.settings().permission.0);
+    let permission = i64::from(broker.live().permission.0);
     rows.gauge("rocketmq_broker_permission", "2 write, 4 read, 6 both", permission)?;
     rows.gauge("rocketmq_topic_number", "Topics", gauges.topics as i64)?;
     rows.gauge("rocketmq_consumer_group_number", "Consumer groups", gauges.groups as i64)?;
