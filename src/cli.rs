@@ -2,33 +2,39 @@
 //!
 //! Logs and errors go to standard error, what was asked for to standard output.
 
+mod admin;
 mod backtraces;
 mod banner;
 mod broker;
 mod broker_configs;
+mod completions;
 mod config;
+mod failure;
 mod logging;
+mod man;
 mod name_server_role;
 mod namesrv;
+mod output;
 mod roles;
 mod serve;
 mod start;
 mod store;
+mod time;
 
-use std::fmt;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// What the command was asked for could not be done.
-const FAILED: u8 = 1;
+use failure::Failure;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for what serves: stopped by a signal
   1  failed; standard error says why
-  2  the command line is wrong";
+  2  the command line is wrong
+  3  not reachable: nobody answers at the address
+  4  not found: no such topic, group or message
+  5  denied by the other side";
 
 /// RocketMQ broker, its name server and a Kafka broker in one process, over one durable log.
 #[derive(Debug, Parser)]
@@ -46,12 +52,24 @@ enum Command {
     Broker(broker::Broker),
     /// Start the name server alone
     Namesrv(namesrv::Namesrv),
+    /// Create, list, describe, alter and delete topics
+    Topic(admin::topic::Topic),
+    /// List, describe, reset and delete consumer groups
+    Group(admin::group::Group),
+    /// Send, tail, get and query messages
+    Msg(admin::msg::Msg),
+    /// Show brokers, their addresses and totals, and what needs attention
+    Cluster(admin::cluster::Cluster),
     /// Check and explain configuration
     #[command(subcommand)]
     Config(config::Config),
     /// Look at a data directory while no broker runs on it
     #[command(subcommand)]
     Store(store::Store),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Print the manual page, or write all pages into a directory
+    Man(man::Man),
 }
 
 /// Runs the command of this process. Blocks until it is done.
@@ -60,33 +78,16 @@ pub fn main() -> ExitCode {
         Command::Start(start) => start.run(),
         Command::Broker(broker) => broker.run(),
         Command::Namesrv(namesrv) => namesrv.run(),
+        Command::Topic(topic) => topic.run(),
+        Command::Group(group) => group.run(),
+        Command::Msg(msg) => msg.run(),
+        Command::Cluster(cluster) => cluster.run(),
         Command::Config(config) => config.run(),
         Command::Store(store) => store.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let _ = writeln!(io::stderr(), "{failure}");
-            ExitCode::from(FAILED)
-        }
-    }
-}
-
-/// Why a command failed, in words for the one who typed it.
-#[derive(Debug)]
-struct Failure(String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.0.lines().map(|line| format!("error: {line}")).collect();
-        f.write_str(&lines.join("\n"))
-    }
-}
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        Failure(error.to_string())
-    }
+    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ mod requests;
 
 pub mod peer;
 
+pub mod peer_kafka;
+
 pub mod config;
 pub mod limits;
 pub mod server;

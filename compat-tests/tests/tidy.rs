@@ -102,11 +102,7 @@ const ARROWS: &[(&str, &[&str], &str)] = &[
         &["gantry_store::Store", "tokio", "crate::kafka", "crate::server"],
         "handlers call broker verbs",
     ),
-    (
-        "src/peer.rs",
-        &["tokio", "crate::broker", "crate::server"],
-        "a peer blocks and knows no broker of ours",
-    ),
+    ("src/peer", &["tokio", "crate::broker", "crate::server"], "a peer blocks and knows no broker of ours"),
     (
         "protocols/src/",
         &["std::fs", "std::net::Tcp", "tokio", "SystemTime"],

@@ -17,5 +17,5 @@ pub mod varint;
 /// Request and response values of the control plane, from the `kafka-protocol` crate.
 pub mod messages {
     pub use kafka_protocol::messages::*;
-    pub use kafka_protocol::protocol::{Encodable, Request, StrBytes};
+    pub use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 }

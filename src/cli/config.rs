@@ -94,8 +94,9 @@ impl Explain {
             print(&document(Role::Broker));
             return Ok(());
         };
-        let text = explain(&key)
-            .ok_or_else(|| Failure(format!("unknown key {key}; `gantry config explain` lists all keys")))?;
+        let text = explain(&key).ok_or_else(|| {
+            Failure::failed(format!("unknown key {key}; `gantry config explain` lists all keys"))
+        })?;
         print(&text);
         Ok(())
     }

@@ -12,7 +12,7 @@ use gantry_store::format::properties::properties;
 use gantry_store::format::{BatchKind, CommitOffset, FrameView, TransactionKind};
 use serde_json::json;
 
-use super::Failure;
+use super::{Failure, logging};
 use crate::server::Progress;
 
 /// The commands about a data directory.
@@ -92,6 +92,8 @@ fn open(data: &Path) -> Result<Offline, CheckError> {
 impl Check {
     fn run(self) -> Result<(), Failure> {
         let store = open(&self.data)?;
+        // Where no bar can be drawn, its lines are log lines.
+        logging::start();
         let mut progress = Progress::new("checking the store");
         let begin = store.begin();
         let mut show = |at: gantry_store::Progress| {
@@ -108,7 +110,7 @@ impl Check {
         if findings == 0 {
             Ok(())
         } else {
-            Err(Failure(format!("{findings} findings in {}", self.data.display())))
+            Err(Failure::failed(format!("{findings} findings in {}", self.data.display())))
         }
     }
 }
@@ -183,7 +185,7 @@ impl Dump {
     fn run(self) -> Result<(), Failure> {
         let store = open(&self.data)?;
         let from = self.from.map_or(Ok(store.begin()), |from| {
-            let too_far = |_| Failure(format!("--from {from}: no log reaches that far"));
+            let too_far = |_| Failure::failed(format!("--from {from}: no log reaches that far"));
             i64::try_from(from).map(CommitOffset).map_err(too_far)
         })?;
         let mut left = self.count.unwrap_or(u64::MAX);

@@ -88,12 +88,15 @@ pub fn read_file(path: &Path) -> Result<Vec<Assignment>, ConfigError> {
     Ok(assignments)
 }
 
+/// Variables that commands read as options, and that are no keys: where a broker is, and how long to wait.
+const OPTIONS: [&str; 5] = ["NAMESRV", "BROKER", "KAFKA", "HTTP", "TIMEOUT"];
+
 /// The `GANTRY_*` variables: the key in upper snake case (`GANTRY_FLUSH_DISK_TYPE`, `GANTRY_NUM_PARTITIONS`).
 /// A variable that names no key keeps its name and becomes a notice.
 pub fn from_environment(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<Assignment> {
     let assignment = |(name, value): (OsString, OsString)| {
         let (name, value) = (name.into_string().ok()?, value.to_string_lossy().trim().to_owned());
-        let snake = name.strip_prefix("GANTRY_")?;
+        let snake = name.strip_prefix("GANTRY_").filter(|snake| !OPTIONS.contains(snake))?;
         let key = keys().find(|key| snake_case(key.name) == snake).map_or(snake, |key| key.name);
         Some(Assignment { key: key.to_owned(), value, at: Source::Environment(name) })
     };

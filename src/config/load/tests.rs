@@ -106,6 +106,7 @@ fn the_environment_names_keys_in_snake_case() {
         ("GANTRY_BROKER_IP1", "10.0.0.1"),
         ("GANTRY_NUM_PARTITIONS", " 3 "),
         ("PATH", "/bin"),
+        ("GANTRY_KAFKA", "an option of commands, no key"),
         ("GANTRY_X", "1"),
     ];
     let all = from_environment(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
