@@ -1,5 +1,6 @@
-"""Administration by Kafka's own AdminClient and tools: topics, settings with their effect, deleted records, the cluster."""
+"""Administration by Kafka's own AdminClient: topics, settings with their effect, deleted records, the cluster."""
 import re
+import struct
 import time
 
 from lib import checks, java_peer, kafka_wire, remoting, samples
@@ -81,7 +82,7 @@ FAULTS = [
         ("BROKER", NODE, "SET message.max.bytes 5000000"), ("BROKER", NODE, "SET message.max.bytes abc"), ("BROKER", NODE, "SET num.partitions 3"),
         ("BROKER", "77", "SET message.max.bytes 5000000"), ("BROKER", "x", "SET message.max.bytes 5"), ("UNKNOWN", "x", "SET a b"))],
     *[("deleteRecords", dict(topic=topic, partition=partition, offset=offset)) for topic, partition, offset in (
-        (KNOWN, 0, 99), (KNOWN, 0, -2), (KNOWN, 7, 0), (KNOWN, -1, 0), (MISSING, 0, 0), ("@compact", 0, 0), (KNOWN, 0, 0))],
+        (KNOWN, 0, 99), (KNOWN, 0, -2), ("@compact", 0, 0), (KNOWN, 0, 0))],
     *[("electLeaders", dict(type=kind, topic=topic, partition=partition)) for kind, topic, partition in (
         ("PREFERRED", KNOWN, 0), ("UNCLEAN", KNOWN, 0), ("PREFERRED", KNOWN, 7), ("PREFERRED", MISSING, 0))],
     ("electLeaders", dict()),
@@ -92,6 +93,89 @@ FAULTS = [
     *[("listOffsets", dict(topic=topic, partition=partition, spec=spec)) for topic, partition, spec in (
         (KNOWN, 0, "earliest"), (KNOWN, 0, "latest"), (KNOWN, 0, "max"), (KNOWN, 0, "local"), (KNOWN, 0, "tiered"), (KNOWN, 0, "time"))],
 ]
+
+string, number = kafka_wire.string, lambda n: struct.pack(">i", n)
+TOPIC = 2
+
+
+def array(*items):
+    return number(len(items)) + b"".join(items)
+
+
+def new_topic(name, partitions=1, replication=1, assigned=()):
+    rows = [number(partition) + array(*map(number, brokers)) for partition, brokers in assigned]
+    return string(name) + struct.pack(">ih", partitions, replication) + array(*rows) + array()
+
+
+def resource(kind, name, *configs):
+    return struct.pack(">b", kind) + string(name) + array(*configs)
+
+
+def raw_faults(known, node):
+    """(what, key, version, body, form of the answer): what the AdminClient does not say, or asks again and again."""
+    end, keep = number(5_000), b"\1"
+    delete = lambda topic, partition, offset: array(string(topic) + array(struct.pack(">iq", partition, offset))) + end
+    for topic, partition, offset in ((known, 7, 0), (known, -1, 0), (MISSING, 0, 0), (known, 0, 2**62)):
+        yield f"DeleteRecords {partition} {offset}", 21, 1, delete(topic, partition, offset), "i[s[iqh]]"
+    for words in ((MISSING,), (ILLEGAL,), (MISSING, MISSING), ()):
+        yield f"DeleteTopics {words}", 20, 3, array(*map(string, words)) + end, "i[sh]"
+    grow = lambda topic, count: string(topic) + number(count) + number(-1)
+    yield "CreatePartitions twice", 37, 1, array(grow(known, 5), grow(known, 6)) + end + keep, "i[sh?]"
+    yield "ElectLeaders 9", 43, 1, b"\x09" + array(string(known) + array(number(0))) + end, "ih[s[ih?]]"
+    described = "i[h?bs[ssbbb[ssb]]]"
+    for kind in (0, 3):
+        yield f"DescribeConfigs of type {kind}", 32, 1, array(struct.pack(">b", kind) + string("x") + number(-1)) + b"\0", described
+    keys = struct.pack(">b", TOPIC) + string(known) + array(string("retention.bytes"), string("nope"))
+    yield "DescribeConfigs of two names", 32, 1, array(keys) + b"\1", described
+    pair = lambda name, value: string(name) + string(value)
+    for words in ([("retention.ms", "5")], [("retention.ms", None)], [("no.such", "1")], [("retention.ms", "x")], [("retention.ms", "5")] * 2):
+        yield f"AlterConfigs {words}", 33, 1, array(resource(TOPIC, known, *[pair(*one) for one in words])) + keep, "i[h?bs]"
+    yield "AlterConfigs of nothing", 33, 1, array(resource(TOPIC, MISSING)) + keep, "i[h?bs]"
+    change = lambda name, operation, value: string(name) + struct.pack(">b", operation) + string(value)
+    for words in (("retention.ms", 0, None), ("retention.ms", 1, "ignored"), ("cleanup.policy", 2, None)):
+        yield f"IncrementalAlterConfigs {words}", 44, 0, array(resource(TOPIC, known, change(*words))) + keep, "i[h?bs]"
+    yield "IncrementalAlterConfigs twice", 44, 0, array(resource(TOPIC, known), resource(TOPIC, known)) + keep, "i[h?bs]"
+    for kind in (0, 3):
+        yield f"IncrementalAlterConfigs of type {kind}", 44, 0, array(resource(kind, "x", change("a", 0, "b"))) + keep, "i[h?bs]"
+    for at in (-3, -6, 0, 2**62):
+        ask = struct.pack(">i", -1) + array(string(known) + array(struct.pack(">iq", 0, at), struct.pack(">iq", 7, at)))
+        yield f"ListOffsets {at}", 2, 1, ask, "[s[ihqq]]"
+    for what, topics in (("twice", [new_topic("twice"), new_topic("twice")]), ("with a hole", [new_topic("hole", -1, -1, [(1, [node])])]),
+                         ("with two replicas", [new_topic("two", -1, -1, [(0, [node, node])])]), ("of nobody", [new_topic("none", -1, -1, [(0, [])])]),
+                         ("with counts, too", [new_topic("counts", 1, 1, [(0, [node])])]), ("without a name", [new_topic("")])):
+        yield f"CreateTopics {what}", 19, 4, array(*topics) + end + keep, "i[sh?]"
+
+
+def parsed(form, answer):
+    """The values of an answer without its words ("?"): `i` 32, `q` 64, `h` 16, `b` 8 bits, `s` text, `[ ]` an array."""
+    values, rest = fields(form, 0, answer, 0)
+    checks.equal("bytes behind the answer", len(answer) - rest, 0)
+    return values
+
+
+def fields(form, at, data, place):
+    values = []
+    while at < len(form) and form[at] != "]":
+        kind, at = form[at], at + 1
+        if kind == "[":
+            count, place = *struct.unpack_from(">i", data, place), place + 4
+            rows, depth = [], 1
+            for _ in range(count):
+                row, place = fields(form, at, data, place)
+                rows.append(row)
+            while depth:
+                depth, at = depth + {"[": 1, "]": -1}.get(form[at], 0), at + 1
+            values.append(sorted(rows, key=str))
+        elif kind in "s?":
+            size, place = *struct.unpack_from(">h", data, place), place + 2
+            text = None if size < 0 else data[place:place + size].decode()
+            place += max(size, 0)
+            values += [text] if kind == "s" else []
+        else:
+            values += struct.unpack_from(">" + kind, data, place)
+            place += struct.calcsize(">" + kind)
+    return values, place
+
 
 # What the AdminClient says of both, without what must differ.
 SAID = {"createTopic": ("partitions", "replication"), "electLeaders": ("outcome",), "listReassignments": ("partitions",),
@@ -123,6 +207,11 @@ def faults(lab):
             theirs, ours = outcome(other, "1", names, call, fields), outcome(lab.kafka, "0", names, call, fields)
             what = f"{call} {fields}" if fields else call
             lab.cell(what, [] if ours == theirs else [f"Gantry: {ours}", f"Kafka: {theirs}"])
+        with kafka_wire.Connection(lab.kafka_address) as here, kafka_wire.Connection(peer.kafka) as there:
+            pairs = zip(raw_faults(names[KNOWN], 0), raw_faults(names[KNOWN], 1))
+            for (what, key, version, mine, form), (_, _, _, yours, _) in pairs:
+                ours, theirs = parsed(form, here.request(key, version, mine)), parsed(form, there.request(key, version, yours))
+                lab.cell(what, [] if ours == theirs else [f"Gantry: {ours}", f"Kafka: {theirs}"])
     finally:
         other.close()
         peer.kill()
@@ -314,3 +403,46 @@ def retention(lab):
 
 def sizes(client):
     return admin(client, "describeLogDirs")["sizes"]
+
+
+@case("kafka admin: the cluster, its topics page by page, its disks and producers are described", needs=("kafka",))
+def cluster(lab):
+    topics = [lab.create(lab.fresh("page"), "B", count) for count in (5, 1, 3)]
+    for page in (1, 2, 4, 9, 2000):
+        lines = lab.kafka.run("admin", call="describeTopics", topics=topics, page=page).lines
+        found = {line["topic"]: sorted(line["partitions"]) for line in lines}
+        checks.equal(f"partitions by {page}", found, {topic: list(range(count)) for topic, count in zip(topics, (5, 1, 3))})
+        checks.equal("operations", lines[0]["operations"], OPERATIONS)
+    said = admin(lab.kafka, "describeCluster")
+    checks.equal("nodes", [node.split()[0] for node in said["nodes"]], [str(said["controller"])])
+    checks.true(f"cluster id {said['clusterId']}", len(said["clusterId"]) == 22)
+    before = admin(lab.kafka, "describeLogDirs")
+    produce(lab.kafka, topics[0], [b"x" * 1000] * 5)
+    after = admin(lab.kafka, "describeLogDirs")
+    grown = after["sizes"][f"{topics[0]}-0"] - before["sizes"][f"{topics[0]}-0"]
+    checks.true(f"5 messages of 1000 bytes take {grown} bytes", 5_000 < grown < 8_000)
+    checks.equal("bytes of an empty partition", after["sizes"][f"{topics[0]}-1"], 0)
+    checks.true(f"room {after['usable']} of {after['total']}", 0 < after["usable"] <= after["total"])
+    producer = admin(lab.kafka, "describeProducers", topic=topics[0])["producer"]
+    checks.equal("epoch, last sequence", producer[:2], [0, 4])
+    checks.true(f"its time {producer[2]}", abs(time.time() * 1000 - producer[2]) < 60_000)
+    checks.equal("coordinator epoch or open transaction", producer[3:], [False, False])
+    checks.equal("producers of an unused partition", admin(lab.kafka, "describeProducers", topic=topics[0], partition=1), None)
+    known = admin(lab.kafka, "listConfigResources")["resources"]
+    checks.equal("resources", [one for one in known if one.split()[-1] in topics], [f"TOPIC {topic}" for topic in sorted(topics)])
+
+
+OPERATIONS = ["ALTER", "ALTER_CONFIGS", "CREATE", "DELETE", "DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE"]
+
+
+@case("kafka admin: clients are told the broker's rack", needs=("gantry",))
+def rack(lab):
+    broker = lab.gantry_on("rack", **{"broker.rack": "cellar-2"}).start()
+    client = kafka_client(broker.kafka)
+    try:
+        admin(client, "createTopic", topic="racked", partitions=1)
+        checks.equal("nodes of the cluster", admin(client, "describeCluster")["nodes"], ["0 cellar-2"])
+        checks.equal("rack of the leader", admin(client, "describeTopics", topics=["racked"])["rack"], "cellar-2")
+    finally:
+        client.close()
+        broker.stop()

@@ -18,7 +18,7 @@ use tracing::{error, info};
 use super::Broker;
 use super::durability::Durability;
 use super::side_json::SideJson;
-use super::topic::Partition;
+use super::topic::{Partition, Topic};
 use crate::mapping::producer_mark;
 use crate::semantics::Millis;
 use crate::semantics::producer_ids::{AllocateError, ProducerIds};
@@ -120,6 +120,20 @@ impl Broker {
                 Err(exhausted) => return Err(io::Error::other(exhausted)),
             }
         }
+    }
+
+    /// What a partition remembers of its producers, by id; `None` when there is no such partition.
+    #[must_use]
+    pub fn producers_of(&self, topic: &Topic, index: i32) -> Option<Vec<ProducerState>> {
+        if !(0..topic.partitions()).contains(&index) {
+            return None;
+        }
+        let Some(partition) = self.existing_partition(topic, index) else { return Some(Vec::new()) };
+        let mut state = partition.state();
+        state.producers.expire(self.now());
+        let mut known: Vec<_> = state.producers.iter().cloned().collect();
+        known.sort_unstable_by_key(|producer| producer.producer.0);
+        Some(known)
     }
 
     /// Writes the states of all producers; nothing when the log did not grow. Blocks.

@@ -11,6 +11,8 @@ use gantry_protocols::kafka::messages::metadata_response::{
 use gantry_protocols::kafka::messages::{BrokerId, MetadataRequest, MetadataResponse, StrBytes, TopicName};
 
 use super::call::{Answer, Call, CallError};
+use super::cluster::CLUSTER_OPERATIONS;
+use super::describe_topics::TOPIC_OPERATIONS;
 use super::{Lane, Route, errors, names};
 use crate::broker::{Broker, Topic};
 
@@ -22,17 +24,16 @@ fn metadata(call: &mut Call<'_>) -> Result<Answer, CallError> {
     let broker = call.broker();
     let create =
         (version < 4 || request.allow_auto_topic_creation) && broker.settings().auto_create_kafka_topics;
-    let topics = match request.topics {
+    let mut topics: Vec<_> = match request.topics {
         Some(asked) if !(asked.is_empty() && version == 0) => {
             asked.into_iter().map(|topic| one(broker, topic, create, version)).collect()
         }
-        _ => broker
-            .topics()
-            .iter()
-            .filter(|t| t.kafka_name().is_some())
-            .map(|t| describe(broker, t, version))
-            .collect(),
+        _ => names::all(broker).iter().map(|topic| describe(broker, topic, version)).collect(),
     };
+    if version >= 8 && request.include_topic_authorized_operations {
+        let found = topics.iter_mut().filter(|topic| topic.error_code == 0);
+        found.for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
+    }
     let identity = broker.identity();
     let (host, port) = broker.kafka_address(call.reply.mailbox);
     let me = MetadataResponseBroker::default()
@@ -40,11 +41,14 @@ fn metadata(call: &mut Call<'_>) -> Result<Answer, CallError> {
         .with_host(StrBytes::from_string(host))
         .with_port(i32::from(port))
         .with_rack(identity.rack.clone().filter(|_| version >= 1).map(StrBytes::from_string));
-    let response = MetadataResponse::default()
+    let mut response = MetadataResponse::default()
         .with_brokers(vec![me])
         .with_cluster_id((version >= 2).then(|| StrBytes::from_string(identity.cluster_id.clone())))
         .with_controller_id(BrokerId(if version >= 1 { identity.node_id } else { -1 }))
         .with_topics(topics);
+    if (8..=10).contains(&version) && request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
     call.answer(&response)
 }
 

@@ -9,6 +9,7 @@ mod api_versions;
 mod call;
 mod cluster;
 mod configs;
+mod describe_topics;
 mod errors;
 mod fetch;
 mod group_admin;
@@ -84,6 +85,7 @@ static ROUTES: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
         api_versions::ROUTES,
         cluster::ROUTES,
         configs::ROUTES,
+        describe_topics::ROUTES,
         fetch::ROUTES,
         group_admin::ROUTES,
         list_offsets::ROUTES,

@@ -146,14 +146,18 @@ fn elect_leaders(call: &mut Call<'_>) -> Result<Answer, CallError> {
     let version = call.version();
     let broker = call.broker();
     let mut response = ElectLeadersResponse::default();
-    if version >= 1 && !matches!(request.election_type, 0 | 1) {
-        return call.answer(&response.with_error_code(ErrorCode::INVALID_REQUEST.0));
+    let invalid =
+        || (ErrorCode::INVALID_REQUEST, "election types are 0 (preferred) and 1 (unclean)".to_owned());
+    let known = version < 1 || matches!(request.election_type, 0 | 1);
+    if !known {
+        response.error_code = ErrorCode::INVALID_REQUEST.0;
     }
     // Asked for all partitions, Kafka names those only that had an election: none.
     let results = request.topic_partitions.unwrap_or_default().into_iter().map(|asked| {
         let topic = names::topic(broker, &asked.topic);
         let partitions = asked.partitions.into_iter().map(|index| {
             let (code, words) = match exists(topic.as_deref(), index) {
+                _ if !known => invalid(),
                 Ok(()) => (ErrorCode::ELECTION_NOT_NEEDED, "the only replica leads the partition".to_owned()),
                 Err(refusal) => refusal,
             };

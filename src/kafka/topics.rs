@@ -145,7 +145,18 @@ fn delete_topics(call: &mut Call<'_>) -> Result<Answer, CallError> {
         request.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name)));
     let asked: Vec<_> = if version >= 6 { request.topics } else { by_name.collect() };
     let mut durability = Durability::NONE;
-    let results = asked.into_iter().map(|topic| delete(broker, topic, version, &mut durability)).collect();
+    let mut results: Vec<DeletableTopicResult> = Vec::with_capacity(asked.len());
+    for topic in &asked {
+        let same = |other: &&DeleteTopicState| other.name == topic.name && other.topic_id == topic.topic_id;
+        let named = topic.name.is_some() == topic.topic_id.is_nil();
+        if named && asked.iter().filter(same).count() == 1 {
+            results.push(delete(broker, topic.clone(), version, &mut durability));
+        } else if !results.iter().any(|told| told.name == topic.name && told.topic_id == topic.topic_id) {
+            // Named twice, by name and by id at once, or not at all.
+            let refused = DeletableTopicResult::default().with_name(topic.name.clone());
+            results.push(refused.with_topic_id(topic.topic_id).with_error_code(ErrorCode::INVALID_REQUEST.0));
+        }
+    }
     let durability = durability.within(i64::from(request.timeout_ms.max(0)));
     call.answer_when(
         durability,

@@ -170,7 +170,7 @@ final class Administer {
     private void describeProducers() throws Exception {
         for (ProducerState one : admin.describeProducers(List.of(partition())).partitionResult(partition()).get().activeProducers()) {
             c.say("producer", List.of(one.producerEpoch(), one.lastSequence(), one.lastTimestamp(),
-                one.coordinatorEpoch().isPresent(), one.currentTransactionStartOffset().isPresent()), "id", one.producerId());
+                one.coordinatorEpoch().isPresent(), one.currentTransactionStartOffset().isPresent()), "producerId", one.producerId());
         }
     }
 
