@@ -151,6 +151,8 @@ fn deleted_records_are_gone_for_both_dialects() {
     let refused = test.broker.read_kafka(&topic, 0, 1, 1 << 20, true);
     assert!(matches!(refused, Err(ReadRefusal::OutOfRange { offset: 1, start: 2, end: 4 })));
     assert_eq!(test.broker.queue_bounds("k", 0).start, 2);
+    // Inside of a batch.
+    assert_eq!(test.broker.kafka_offset(&topic, 0, OffsetAsk::AtOrAfter(0)).unwrap().0, 2);
     let mut pull = test.plan_pull("k", 32).unwrap();
     let pulled = test.broker.pull(&pull);
     assert_eq!((pulled.status, pulled.next, pulled.min), (PullStatus::OffsetTooSmall, 2, 2));

@@ -300,7 +300,7 @@ impl Broker {
         let mut at = block.0.max(bounds.start);
         while at < bounds.end {
             let (found, next) = self.scan_times(partition, QueueOffset(at), bounds.end, time)?;
-            if let Some(found) = found.filter(|(offset, _)| *offset >= bounds.start) {
+            if let Some(found) = found {
                 return Ok(found);
             }
             at = next.max(at + 1);
@@ -321,7 +321,7 @@ impl Broker {
             if view.born_timestamp() < time {
                 continue;
             }
-            let found = wire_batch::first_at_or_after(&view, time, limits::DECOMPRESSED_SIZE)
+            let found = wire_batch::first_at_or_after(&view, from.0, time, limits::DECOMPRESSED_SIZE)
                 .map_err(|error| convert(unit.queue_offset, &error))?;
             if found.is_some() {
                 return Ok((found, extract.next.0));

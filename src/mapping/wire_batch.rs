@@ -37,22 +37,26 @@ pub fn with_base(
     Ok((head, batch.slice(HEAD_LEN..)))
 }
 
-/// Offset and time of the first record of `frame` at or after `time`.
+/// Offset and time of the first record of `frame` at or after `time`, records below the offset `from` left out.
 ///
 /// # Errors
 /// A batch that cannot be read.
 pub fn first_at_or_after(
     frame: &FrameView<'_>,
+    from: i64,
     time: i64,
     cap: usize,
 ) -> Result<Option<(i64, i64)>, TimesError> {
     let base = frame.queue_offset().0;
     if frame.sys_flag().batch_kind() != BatchKind::KafkaBatch {
-        return Ok(Some((base, frame.born_timestamp())).filter(|(_, at)| *at >= time));
+        return Ok(Some((base, frame.born_timestamp())).filter(|(offset, at)| *offset >= from && *at >= time));
     }
     let view = BatchView::only(frame.body())?;
     if view.is_log_append_time() {
-        return Ok(Some((base, view.max_timestamp())).filter(|(_, at)| *at >= time));
+        // All records have the same time.
+        let offset = base.max(from);
+        let is_here = offset < base + i64::from(view.count());
+        return Ok(Some((offset, view.max_timestamp())).filter(|(_, at)| is_here && *at >= time));
     }
     let block = view.decompressed(cap).map_err(|error| match error {
         BlockError::Batch(error) => TimesError::Batch(error),
@@ -60,9 +64,9 @@ pub fn first_at_or_after(
     })?;
     for record in view.records(&block) {
         let record = record?;
-        let at = view.timestamp(record.timestamp_delta);
-        if at >= time {
-            return Ok(Some((base + i64::from(record.offset_delta), at)));
+        let (offset, at) = (base + i64::from(record.offset_delta), view.timestamp(record.timestamp_delta));
+        if offset >= from && at >= time {
+            return Ok(Some((offset, at)));
         }
     }
     Ok(None)
