@@ -169,13 +169,15 @@ def settings(lab):
         answer = raw.request(ALL_GROUPS)
         table = json.loads(answer["body"])
         checks.true("it is not listed", group in table["subscriptionGroupTable"] and "TOOLS_CONSUMER" in table["subscriptionGroupTable"])
-        checks.equal("how many there are", int(answer["extFields"]["totalGroupNum"]), len(table["subscriptionGroupTable"]))
+        if "gantry" in lab.has:  # 5.3.4 says so, 5.3.3 does not
+            checks.equal("how many there are", int(answer["extFields"]["totalGroupNum"]), len(table["subscriptionGroupTable"]))
         checks.equal("it may read", raw.pull(topic, 0, 0, group)["code"], 0)
         update(raw, consumeEnable=False)
         checks.equal("it may not", raw.pull(topic, 0, 0, group)["code"], NO_PERMISSION)
         update(raw, consumeEnable=True)
         checks.equal("it may again", raw.pull(topic, 0, 0, group)["code"], 0)
-        checks.equal("a name that is none", update(raw, "a b")["code"], INVALID_PARAMETER)
+        if "gantry" in lab.has:  # RocketMQ's broker takes any name from a tool
+            checks.equal("a name that is none", update(raw, "a b")["code"], INVALID_PARAMETER)
         checks.equal("an attribute", update(raw, attributes={"+a": "b"})["code"], SYSTEM_ERROR)
         checks.equal("no JSON", raw.request(UPDATE_GROUP, {}, b"{")["code"], SYSTEM_ERROR)
         raw.commit(group, topic, 0, 1)
