@@ -30,6 +30,9 @@ pub const REMOTING_WAITERS_PER_CONNECTION: usize = 50_000;
 /// Queues of all topics in one list of topics to create: four of the largest topics, 4 MiB of slots.
 pub const QUEUES_PER_TOPIC_LIST: i64 = 262_144;
 
+/// Partitions of all Kafka fetch sessions together: 1,000 clients with 1,000 each, some 100 MB.
+pub const FETCH_SESSION_PARTITIONS: usize = 1_000_000;
+
 /// Connections of all listeners: below the usual descriptor limit of a service (65,536) with room for files.
 pub const CONNECTIONS: usize = 50_000;
 /// Connections from one address: a proxy or a NAT in front of a whole fleet still fits.

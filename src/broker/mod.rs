@@ -15,6 +15,7 @@ pub mod connections;
 pub mod counters;
 pub mod delete_records;
 pub mod durability;
+pub mod fetch_sessions;
 pub mod gauges;
 pub mod group_admin;
 mod group_files;
@@ -69,6 +70,7 @@ use config::ConfigDesk;
 pub use configs::BrokerConfig;
 use counters::Counters;
 pub use durability::{Durability, DurabilityError, DurableWait};
+use fetch_sessions::SessionDesk;
 use group_settings::SettingsDesk;
 use groups::GroupDesk;
 use mailbox::{Mailbox, Token};
@@ -108,6 +110,7 @@ pub struct Broker {
     groups: GroupDesk,
     group_settings: SettingsDesk,
     locks: LockDesk,
+    fetch_sessions: SessionDesk,
     clients: ClientDesk,
     calls: CallDesk,
     producers: ProducerDesk,

@@ -63,6 +63,8 @@ pub struct BrokerSettings {
     pub trace_on: bool,
     /// Bytes that decoded batches may take.
     pub decoded_cache_bytes: usize,
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub fetch_sessions: usize,
     /// Settings of Kafka groups.
     pub groups: GroupConfig,
     /// `clusterTopicEnable`.
@@ -150,6 +152,7 @@ impl Default for BrokerSettings {
             region: "DefaultRegion".to_owned(),
             trace_on: true,
             decoded_cache_bytes: DECODED_CACHE_BYTES,
+            fetch_sessions: 1_000,
             groups: GroupConfig::default(),
             cluster_topic: true,
             broker_topic: true,

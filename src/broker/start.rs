@@ -15,6 +15,7 @@ use super::client_calls::CallDesk;
 use super::clients::ClientDesk;
 use super::config::{ConfigDesk, Configuration};
 use super::counters::Counters;
+use super::fetch_sessions::SessionDesk;
 use super::group_files::GroupFiles;
 use super::group_settings::SettingsDesk;
 use super::groups::GroupDesk;
@@ -32,6 +33,7 @@ use super::topic_news::TopicNews;
 use super::topics::TopicDesk;
 use super::unique_ids::UniqueIds;
 use super::{Broker, BrokerConfig, BrokerSettings, Identity};
+use crate::limits;
 use crate::mapping::decoded_cache::DecodedCache;
 use crate::semantics::Millis;
 use crate::semantics::kafka_configs::KafkaConfigs;
@@ -117,6 +119,7 @@ impl Broker {
             groups: GroupDesk::new(settings.groups),
             group_settings: SettingsDesk::load(GroupFiles::new(&disk, &config)).map_err(state)?,
             locks: LockDesk::default(),
+            fetch_sessions: SessionDesk::new(settings.fetch_sessions, limits::FETCH_SESSION_PARTITIONS),
             clients: ClientDesk::new(settings.channel_expiry_ms),
             counters: Counters::default(),
             statistics: Statistics::new(Millis(clock())),

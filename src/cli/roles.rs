@@ -182,6 +182,7 @@ pub(super) fn broker_settings(settings: &Settings) -> BrokerSettings {
         sync_flush: settings.store.flush_disk_type == FlushDiskType::Sync,
         sync_flush_timeout_ms: ms(settings.store.sync_flush_timeout_ms),
         region: settings.identity.region_id.clone(),
+        fetch_sessions: kafka.fetch_sessions as usize,
         groups: GroupConfig {
             min_session_timeout_ms: ms(kafka.min_session_timeout_ms),
             max_session_timeout_ms: ms(kafka.max_session_timeout_ms),

@@ -24,8 +24,10 @@ section! {
         message_max_bytes: u32 = "1048588", "message.max.bytes", Kafka, Bytes, Allowed::Range(1, 64 << 20);
         /// Most bytes of one Fetch answer.
         fetch_max_bytes: u32 = "57671680", "fetch.max.bytes", Kafka, Bytes, Allowed::Range(1024, i32::MAX as i64);
-        /// How long a new group waits for more members before its first rebalance.
-        initial_rebalance_delay_ms: u64 = "3000", "group.initial.rebalance.delay.ms", Kafka, Milliseconds, Allowed::Range(0, 300_000);
+        /// Clients whose fetches name only what changed; the others name all their partitions every time.
+        fetch_sessions: u32 = "1000", "max.incremental.fetch.session.cache.slots", Kafka, Count, Allowed::Range(0, 1_000_000);
+        /// How long a new group waits for more members before its first rebalance (Kafka: 3000).
+        initial_rebalance_delay_ms: u64 = "100", "group.initial.rebalance.delay.ms", Kafka, Milliseconds, Allowed::Range(0, 300_000);
         /// Shortest session timeout that a member may ask for.
         min_session_timeout_ms: u64 = "6000", "group.min.session.timeout.ms", Kafka, Milliseconds, Allowed::Range(1, DAY_MS);
         /// Longest session timeout that a member may ask for.

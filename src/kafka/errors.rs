@@ -14,6 +14,7 @@ use crate::broker::produce::ProduceError;
 use crate::broker::read::ReadRefusal;
 use crate::broker::topics::{CreateTopicError, DeleteTopicError};
 use crate::mapping::incoming_error::IncomingError;
+use crate::semantics::fetch_session::SessionRefusal;
 use crate::semantics::kafka_group::GroupError;
 use crate::semantics::offsets::CommitError;
 use crate::semantics::producers::SequenceError;
@@ -103,6 +104,14 @@ pub(super) fn read(error: &ReadRefusal) -> ErrorCode {
 /// For a fetched partition: only codes that consumers survive (Kafka's `FetchCollector`); all of `read`'s are.
 pub(super) fn fetch(error: &ReadRefusal) -> ErrorCode {
     read(error)
+}
+
+pub(super) fn fetch_session(refusal: SessionRefusal) -> ErrorCode {
+    match refusal {
+        SessionRefusal::NotFound => ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
+        SessionRefusal::Epoch => ErrorCode::INVALID_FETCH_SESSION_EPOCH,
+        SessionRefusal::TopicIds => ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR,
+    }
 }
 
 pub(super) fn durability(error: DurabilityError) -> ErrorCode {

@@ -1,47 +1,55 @@
 //! Fetch (1): whole batches from the one that contains the asked offset on, payload by reference.
 //!
 //! Answers at once when there are `min_bytes`, an error or no time to wait; otherwise the request waits on all
-//! its queues and is planned again when the bytes arrive or the time is up. Sessions are not kept: session id 0
-//! is always answered, with every partition of the request (KIP-227 allows it, all clients accept it).
-//! Source: Kafka 4.1 `ReplicaManager.readFromLog`, `DelayedFetch`.
+//! its queues and is planned again when the bytes arrive or the time is up. A request names its partitions, or goes on
+//! with those of its session (KIP-227), whose answers leave out what is as it was.
+//! There is one replica, so none is preferred, whatever rack a client names.
+//! Source: Kafka 4.1 `ReplicaManager.readFromLog`, `DelayedFetch`, `FetchSession.scala`, KIP-951 (leaders in answers).
 
 use std::sync::Arc;
 
 use gantry_protocols::kafka::error_code::ErrorCode;
-use gantry_protocols::kafka::fetch_response::{FetchResponse, FetchedPartition, FetchedTopic};
-use gantry_protocols::kafka::messages::fetch_request::{FetchPartition, FetchTopic};
-use gantry_protocols::kafka::messages::{FetchRequest, TopicName};
+use gantry_protocols::kafka::fetch_response::{
+    FetchResponse, FetchedPartition, FetchedTopic, LeaderEpoch, NodeEndpoint,
+};
+use gantry_protocols::kafka::messages::FetchRequest;
 use uuid::Uuid;
 
 use super::call::{Answer, Call, CallError, Progress, Reply, Waiting};
-use super::{Lane, Route, errors, names};
+use super::fetch_source::{Asked, Continued, FIRST_VERSION_BY_ID, Named, Source, name_and_id};
+use super::{Lane, Route, errors};
 use crate::broker::mailbox::Signal;
 use crate::broker::park::{Interest, WaitKey};
 use crate::broker::read::{KafkaRead, ReadRefusal};
 use crate::broker::{Broker, Topic};
 use crate::semantics::Millis;
+use crate::semantics::fetch_session::{Bounds, SessionRefusal, Told, Wish};
 
 pub(super) const ROUTES: &[Route] = &[Route::new(1, (4, 17), Lane::Fetch, fetch)];
 
-const FIRST_VERSION_BY_ID: i16 = 13;
-const NO_SESSION_EPOCH: i32 = -1;
-const NEW_SESSION_EPOCH: i32 = 0;
+const FIRST_VERSION_WITH_LEADERS: i16 = 16;
+const READ_COMMITTED: i8 = 1;
 
 fn fetch(call: &mut Call<'_>) -> Result<Answer, CallError> {
     let request: FetchRequest = call.decode()?;
-    if !matches!(request.session_epoch, NO_SESSION_EPOCH | NEW_SESSION_EPOCH) {
-        return answer_error(&mut call.reply, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
-    }
-    let mut plan = Plan::new(call.broker(), request, call.version(), call.reply.now);
+    let (version, now) = (call.version(), call.reply.now);
+    let bounds = PlanBounds::new(call.broker(), &request, version, now);
+    let source = match Source::new(call.broker(), request, version >= FIRST_VERSION_BY_ID, now) {
+        Ok(source) => source,
+        Err(refusal) => {
+            refuse(&mut call.reply, errors::fetch_session(refusal))?;
+            return Ok(Answer::Done);
+        }
+    };
+    let mut plan = Plan { source, bounds, wait: None };
     match plan.resume(&mut call.reply, None)? {
         Progress::Done => Ok(Answer::Done),
         Progress::Waits => Ok(Answer::Parked(Box::new(plan))),
     }
 }
 
-fn answer_error(reply: &mut Reply<'_>, error: ErrorCode) -> Result<Answer, CallError> {
-    write(reply, &FetchResponse { error_code: error, ..FetchResponse::default() })?;
-    Ok(Answer::Done)
+fn refuse(reply: &mut Reply<'_>, error: ErrorCode) -> Result<(), CallError> {
+    write(reply, &FetchResponse { error_code: error, ..FetchResponse::default() })
 }
 
 fn write(reply: &mut Reply<'_>, response: &FetchResponse<'_>) -> Result<(), CallError> {
@@ -51,72 +59,102 @@ fn write(reply: &mut Reply<'_>, response: &FetchResponse<'_>) -> Result<(), Call
     Ok(())
 }
 
-/// A fetch request with its topics looked up: what is needed to answer it now or later.
+/// A fetch request: what is needed to answer it now or later.
 struct Plan {
-    topics: Vec<AskedTopic>,
-    min_bytes: i64,
-    max_bytes: i64,
-    deadline: Millis,
+    source: Source,
+    bounds: PlanBounds,
     wait: Option<WaitKey>,
 }
 
-struct AskedTopic {
-    name: TopicName,
-    id: Uuid,
-    found: Result<Arc<Topic>, ErrorCode>,
-    partitions: Vec<FetchPartition>,
+/// What is left of a request beside its partitions.
+struct PlanBounds {
+    min_bytes: i64,
+    max_bytes: i64,
+    deadline: Millis,
+    read_committed: bool,
+    names_leaders: bool,
 }
 
-/// What one pass over the partitions gave.
+/// What one pass over the partitions gave; only those that the answer names.
+#[derive(Default)]
 struct Pass {
-    topics: Vec<Vec<FetchedPartition>>,
+    groups: Vec<Group>,
     messages: u64,
     bytes: i64,
     error: bool,
 }
 
-impl Plan {
-    fn new(broker: &Broker, request: FetchRequest, version: i16, now: Millis) -> Self {
-        let wait_ms = i64::from(request.max_wait_ms.max(0));
-        let topics =
-            request.topics.into_iter().map(|topic| AskedTopic::look_up(broker, topic, version)).collect();
+/// Neighbours of one topic.
+struct Group {
+    /// Where the source has the topic.
+    topic: usize,
+    partitions: Vec<FetchedPartition>,
+    /// The place of each among all.
+    places: Vec<usize>,
+}
+
+impl PlanBounds {
+    fn new(broker: &Broker, request: &FetchRequest, version: i16, now: Millis) -> Self {
+        let max_bytes = i64::from(request.max_bytes.max(0)).min(broker.settings().fetch_max_bytes);
         Self {
-            topics,
-            min_bytes: i64::from(request.min_bytes),
-            max_bytes: i64::from(request.max_bytes.max(0)).min(broker.settings().fetch_max_bytes),
-            deadline: Millis(now.0 + wait_ms),
-            wait: None,
+            min_bytes: i64::from(request.min_bytes.max(0)),
+            max_bytes,
+            deadline: now.plus(i64::from(request.max_wait_ms.max(0))),
+            read_committed: request.isolation_level == READ_COMMITTED,
+            names_leaders: version >= FIRST_VERSION_WITH_LEADERS,
         }
     }
+}
 
-    /// Reads all partitions in the order of the request, until the bytes are spent.
-    fn pass(&self, broker: &Broker) -> Pass {
-        let mut pass =
-            Pass { topics: Vec::with_capacity(self.topics.len()), messages: 0, bytes: 0, error: false };
-        for topic in &self.topics {
-            let partitions =
-                topic.partitions.iter().map(|asked| self.partition(broker, topic, asked, &mut pass));
-            let partitions: Vec<_> = partitions.collect();
-            pass.error |= partitions.iter().any(|partition| partition.error_code != ErrorCode::NONE);
-            pass.topics.push(partitions);
+impl Pass {
+    fn partitions(&self) -> impl Iterator<Item = &FetchedPartition> {
+        self.groups.iter().flat_map(|group| &group.partitions)
+    }
+
+    fn places(&self) -> impl Iterator<Item = usize> {
+        self.groups.iter().flat_map(|group| &group.places).copied()
+    }
+
+    fn take(&mut self, topic: usize, place: usize, fetched: FetchedPartition) {
+        if self.groups.last().is_none_or(|group| group.topic != topic) {
+            self.groups.push(Group { topic, partitions: Vec::new(), places: Vec::new() });
         }
+        if let Some(group) = self.groups.last_mut() {
+            group.partitions.push(fetched);
+            group.places.push(place);
+        }
+    }
+}
+
+impl Plan {
+    /// Reads all partitions in their order, until the bytes are spent.
+    fn pass(&self, broker: &Broker) -> Pass {
+        let mut pass = Pass::default();
+        self.source.visit(broker, |asked| {
+            let fetched = self.partition(broker, asked.found, asked.partition, asked.wish, &mut pass);
+            pass.error |= fetched.error_code != ErrorCode::NONE;
+            let Asked { topic, place, .. } = asked;
+            if asked.session.is_none_or(|session| session.is_news(place, told(&fetched))) {
+                pass.take(topic, place, fetched);
+            }
+        });
         pass
     }
 
     fn partition(
         &self,
         broker: &Broker,
-        topic: &AskedTopic,
-        asked: &FetchPartition,
+        found: Result<&Arc<Topic>, ErrorCode>,
+        index: i32,
+        wish: Wish,
         pass: &mut Pass,
     ) -> FetchedPartition {
-        let mut fetched = FetchedPartition::new(asked.partition);
-        let left = (self.max_bytes - pass.bytes).max(0).min(i64::from(asked.partition_max_bytes.max(0)));
-        let read = topic.found.clone().and_then(|topic| {
-            let epoch = broker.check_leader_epoch(asked.current_leader_epoch);
-            let read = epoch.and_then(|()| {
-                broker.read_kafka(&topic, asked.partition, asked.fetch_offset, left, pass.bytes == 0)
-            });
+        let mut fetched = FetchedPartition::new(index);
+        let left = (self.bounds.max_bytes - pass.bytes).max(0).min(i64::from(wish.max_bytes.max(0)));
+        let read = found.and_then(|topic| {
+            let epoch = broker.check_leader_epoch(wish.leader_epoch);
+            let read =
+                epoch.and_then(|()| broker.read_kafka(topic, index, wish.offset, left, pass.bytes == 0));
             read.map_err(|error: ReadRefusal| errors::fetch(&error))
         });
         match read {
@@ -127,46 +165,97 @@ impl Plan {
                 fetched.high_watermark = bounds.end;
                 fetched.last_stable_offset = bounds.end;
                 fetched.log_start_offset = bounds.start;
+                fetched.aborted_transactions = self.bounds.read_committed.then(Vec::new);
             }
             Err(error) => fetched.error_code = error,
+        }
+        if self.bounds.names_leaders && fetched.error_code == ErrorCode::FENCED_LEADER_EPOCH {
+            let (leader_id, leader_epoch) = (broker.identity().node_id, broker.leader_epoch());
+            fetched.current_leader = Some(LeaderEpoch { leader_id, leader_epoch });
         }
         fetched
     }
 
     fn is_complete(&self, pass: &Pass, now: Millis) -> bool {
-        pass.error || pass.bytes >= self.min_bytes.max(0) || now >= self.deadline || self.topics.is_empty()
+        pass.error
+            || pass.bytes >= self.bounds.min_bytes
+            || now >= self.bounds.deadline
+            || self.source.is_empty()
     }
 
     /// Registers on every queue; the caller looks at them once more after this.
     fn park(&mut self, reply: &Reply<'_>, missing: i64) {
         let interest = Interest { min_bytes: missing.max(1), tags: None };
-        let topics =
-            self.topics.iter().filter_map(|asked| asked.found.as_ref().ok().map(|topic| (topic, asked)));
-        let queues =
-            topics.flat_map(|(topic, asked)| asked.partitions.iter().map(move |p| (&**topic, p.partition)));
-        self.wait = Some(reply.broker.park(reply.mailbox, reply.head.token, self.deadline, interest, queues));
+        let mut queues: Vec<(Arc<Topic>, i32)> = Vec::new();
+        self.source.visit(reply.broker, |asked| {
+            queues.extend(asked.found.ok().map(|topic| (Arc::clone(topic), asked.partition)));
+        });
+        let queues = queues.iter().map(|(topic, index)| (&**topic, *index));
+        let (mailbox, token) = (reply.mailbox, reply.head.token);
+        self.wait = Some(reply.broker.park(mailbox, token, self.bounds.deadline, interest, queues));
     }
 
     fn answer(&self, reply: &mut Reply<'_>, pass: Pass) -> Result<(), CallError> {
         reply.broker.fetch_answered(pass.messages, pass.bytes.unsigned_abs());
-        let topics = self.topics.iter().zip(pass.topics).map(|(asked, partitions)| FetchedTopic {
-            name: asked.name.as_str(),
-            topic_id: asked.id.into_bytes(),
-            partitions,
-        });
-        let response = FetchResponse { topics: topics.collect(), ..FetchResponse::default() };
-        write(reply, &response)
+        match &self.source {
+            Source::Request(named) => answer_request(reply, named, pass),
+            Source::Session(continued) => answer_session(reply, continued, pass),
+        }
     }
 }
 
-impl AskedTopic {
-    fn look_up(broker: &Broker, topic: FetchTopic, version: i16) -> Self {
-        let found = if version >= FIRST_VERSION_BY_ID {
-            names::topic_by_id(broker, topic.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
-        } else {
-            names::topic(broker, &topic.topic).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-        };
-        Self { name: topic.topic, id: topic.topic_id, found, partitions: topic.partitions }
+fn answer_request(reply: &mut Reply<'_>, named: &Named, pass: Pass) -> Result<(), CallError> {
+    let session_id = named.keep_session(reply.broker, reply.now, pass.partitions().map(told));
+    answer(reply, session_id, pass, |topic| {
+        named.topics.get(topic).map_or(("", Uuid::nil()), |topic| (topic.name.as_str(), topic.id))
+    })
+}
+
+fn answer_session(reply: &mut Reply<'_>, continued: &Continued, pass: Pass) -> Result<(), CallError> {
+    let mut session = continued.shared.lock();
+    if session.epoch() != continued.next_epoch {
+        // Another connection went on with the session while this fetch waited.
+        return refuse(reply, errors::fetch_session(SessionRefusal::Epoch));
+    }
+    let mut gave = Vec::new();
+    for (place, told) in pass.places().zip(pass.partitions().map(told)) {
+        session.tell(place, told);
+        gave.extend(told.has_records.then_some(place));
+    }
+    let session_id = if session.is_empty() { 0 } else { continued.id };
+    answer(reply, session_id, pass, |place| session.topic_at(place).map_or(("", Uuid::nil()), name_and_id))?;
+    session.rotate(&gave);
+    Ok(())
+}
+
+/// Writes the answer; `name_of` gives name and id of a group's topic.
+fn answer<'n>(
+    reply: &mut Reply<'_>,
+    session_id: i32,
+    pass: Pass,
+    name_of: impl Fn(usize) -> (&'n str, Uuid),
+) -> Result<(), CallError> {
+    let (host, port) = match pass.partitions().any(|one| one.current_leader.is_some()) {
+        true => reply.broker.kafka_address(reply.mailbox),
+        false => (String::new(), 0),
+    };
+    let node_id = reply.broker.identity().node_id;
+    let node = NodeEndpoint { node_id, host: &host, port: port.into(), rack: None };
+    let node_endpoints = if host.is_empty() { Vec::new() } else { vec![node] };
+    let topics = pass.groups.into_iter().map(|group| {
+        let (name, id) = name_of(group.topic);
+        FetchedTopic { name, topic_id: id.into_bytes(), partitions: group.partitions }
+    });
+    let topics = topics.collect();
+    write(reply, &FetchResponse { session_id, topics, node_endpoints, ..FetchResponse::default() })
+}
+
+fn told(fetched: &FetchedPartition) -> Told {
+    let (high_watermark, log_start) = (fetched.high_watermark, fetched.log_start_offset);
+    Told {
+        bounds: Bounds { high_watermark, log_start },
+        has_records: !fetched.records.is_empty(),
+        is_error: fetched.error_code != ErrorCode::NONE,
     }
 }
 
@@ -178,7 +267,7 @@ impl Waiting for Plan {
         self.wait = None;
         let mut pass = self.pass(reply.broker);
         if !self.is_complete(&pass, reply.now) {
-            self.park(reply, self.min_bytes - pass.bytes);
+            self.park(reply, self.bounds.min_bytes - pass.bytes);
             // What arrived between the pass and the registration woke nobody: look again.
             pass = self.pass(reply.broker);
             if !self.is_complete(&pass, reply.now) {

@@ -12,6 +12,7 @@ mod configs;
 mod describe_topics;
 mod errors;
 mod fetch;
+mod fetch_source;
 mod group_admin;
 mod list_offsets;
 mod membership;

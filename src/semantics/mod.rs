@@ -12,6 +12,8 @@
 pub mod allocation;
 pub mod client_calls;
 pub mod data_version;
+pub mod fetch_session;
+pub mod fetch_sessions;
 pub mod groups;
 pub mod kafka_configs;
 pub mod kafka_group;

@@ -4,6 +4,11 @@ mod schedule;
 
 use super::*;
 
+/// The settings of a Kafka broker.
+fn kafkas_own() -> GroupConfig {
+    GroupConfig { initial_rebalance_delay_ms: 3_000, ..GroupConfig::default() }
+}
+
 /// A group under test: counts the replies and keeps the last answer of each request.
 struct Bench {
     group: Group,
@@ -14,7 +19,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self::with(GroupConfig::default())
+        Self::with(kafkas_own())
     }
 
     fn with(config: GroupConfig) -> Self {
@@ -201,7 +206,7 @@ fn ends_the_initial_delay_at_the_rebalance_time_out() {
 
 #[test]
 fn completes_at_once_without_an_initial_delay() {
-    let mut bench = Bench::with(GroupConfig { initial_rebalance_delay_ms: 0, ..GroupConfig::default() });
+    let mut bench = Bench::with(GroupConfig { initial_rebalance_delay_ms: 0, ..kafkas_own() });
     let a = bench.join(0, old("a"));
     assert_eq!(bench.joined(a).generation, 1);
 }
@@ -226,7 +231,7 @@ fn answers_followers_when_the_leader_assigns() {
 /// (`kafka/sessions/consumer-classic.jsonl`), whose broker had no initial delay.
 #[test]
 fn follows_the_recorded_session_of_two_consumers() {
-    let mut bench = Bench::with(GroupConfig { initial_rebalance_delay_ms: 0, ..GroupConfig::default() });
+    let mut bench = Bench::with(GroupConfig { initial_rebalance_delay_ms: 0, ..kafkas_own() });
     let first = Join { requires_known_member_id: true, ..old("cc1") };
     bench.join(1_135, first);
     let cc1 = bench.join(1_184, known("cc1"));
@@ -258,7 +263,7 @@ fn follows_the_recorded_session_of_two_consumers() {
 
 #[test]
 fn answers_a_repeated_join_from_the_generation_that_is_there() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     let follower = bench.join(6_100, known("b"));
     assert_eq!(bench.joined(follower).generation, 1);
     assert_eq!(bench.group.state(), State::Stable);
@@ -266,7 +271,7 @@ fn answers_a_repeated_join_from_the_generation_that_is_there() {
 
 #[test]
 fn rebalances_when_the_leader_joins_again() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     let leader = bench.join(6_100, known("a"));
     assert!(bench.is_waiting(leader));
     let follower = bench.join(6_101, known("b"));
@@ -275,7 +280,7 @@ fn rebalances_when_the_leader_joins_again() {
 
 #[test]
 fn rebalances_when_a_follower_changes_its_metadata() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     let changed = Join { protocols: vec![("range".into(), Arc::from(*b"new"))], ..known("b") };
     bench.join(6_100, changed);
     assert_eq!(bench.group.state(), State::PreparingRebalance);
@@ -283,7 +288,7 @@ fn rebalances_when_a_follower_changes_its_metadata() {
 
 #[test]
 fn drops_dynamic_members_that_do_not_rejoin_in_time() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     let leader = bench.join(6_100, known("a"));
     for now in [15_000, 24_000, 33_000, 42_000, 51_000, 60_000] {
         bench.heartbeat(now, by("b", 1));
@@ -295,7 +300,7 @@ fn drops_dynamic_members_that_do_not_rejoin_in_time() {
 
 #[test]
 fn expires_a_silent_member_and_rebalances() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     bench.heartbeat(12_000, by("a", 1));
     bench.step(16_002, Event::Tick);
     assert_eq!(bench.group.state(), State::PreparingRebalance);
@@ -360,7 +365,7 @@ fn elects_the_protocol_most_members_prefer() {
 
 #[test]
 fn refuses_other_protocol_types_sessions_out_of_bounds_and_members_too_many() {
-    let config = GroupConfig { max_size: 1, ..GroupConfig::default() };
+    let config = GroupConfig { max_size: 1, ..kafkas_own() };
     let mut bench = Bench::with(config);
     let short = bench.join(0, Join { session_timeout_ms: 5_999, ..old("x") });
     assert_eq!(bench.answer(short), refused_as(GroupError::InvalidSessionTimeout, ""));
@@ -376,7 +381,7 @@ fn refuses_other_protocol_types_sessions_out_of_bounds_and_members_too_many() {
 
 #[test]
 fn checks_member_and_generation_of_a_heartbeat() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     assert_eq!(bench.heartbeat(7_000, by("z", 1)), refused(GroupError::UnknownMemberId));
     assert_eq!(bench.heartbeat(7_000, by("a", 2)), refused(GroupError::IllegalGeneration));
     assert_eq!(bench.heartbeat(7_000, by("a", 1)), Outcome::Alive);
@@ -384,7 +389,7 @@ fn checks_member_and_generation_of_a_heartbeat() {
 
 #[test]
 fn refuses_a_sync_with_another_protocol() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     let reply = bench.reply();
     let sync = Sync {
         caller: by("a", 1),
@@ -398,7 +403,7 @@ fn refuses_a_sync_with_another_protocol() {
 
 #[test]
 fn returns_a_static_member_without_a_rebalance_and_fences_its_former_self() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), fixed("i-a", "a"), fixed("i-b", "b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), fixed("i-a", "a"), fixed("i-b", "b"));
     let follower = bench.joined(bench.next_reply.min(2));
     assert_eq!(follower.generation, 1);
     let back = bench.join(7_000, fixed("i-b", "b2"));
@@ -413,7 +418,7 @@ fn returns_a_static_member_without_a_rebalance_and_fences_its_former_self() {
 
 #[test]
 fn tells_a_returning_static_leader_to_keep_the_assignment() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), fixed("i-a", "a"), fixed("i-b", "b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), fixed("i-a", "a"), fixed("i-b", "b"));
     let new = bench.join(7_000, fixed("i-a", "a2"));
     let joined = bench.joined(new);
     assert_eq!((&*joined.leader, joined.skip_assignment, joined.members.len()), ("a2", true, 2));
@@ -427,7 +432,7 @@ fn tells_a_returning_static_leader_to_keep_the_assignment() {
 #[test]
 fn keeps_absent_static_members_over_a_rebalance() {
     let a = Join { session_timeout_ms: 200_000, ..fixed("i-a", "a") };
-    let mut bench = Bench::stable_pair(GroupConfig::default(), a, old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), a, old("b"));
     let b = bench.join(6_100, Join { protocols: vec![("range".into(), Arc::from(*b"n"))], ..known("b") });
     bench.step(66_100, Event::Tick);
     let joined = bench.joined(b);
@@ -436,7 +441,7 @@ fn keeps_absent_static_members_over_a_rebalance() {
 
 #[test]
 fn removes_a_static_member_by_its_instance_id() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), fixed("i-a", "a"), fixed("i-b", "b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), fixed("i-a", "a"), fixed("i-b", "b"));
     assert!(matches!(bench.leave(7_000, "", Some("i-b")), Outcome::Left(left) if left[0].1.is_ok()));
     let again = bench.leave(7_001, "", Some("i-b"));
     assert!(matches!(again, Outcome::Left(left) if left[0].1 == Err(GroupError::UnknownMemberId)));
@@ -465,7 +470,7 @@ fn admits_commits_of_members_and_of_nobody_while_empty() {
 
 #[test]
 fn counts_a_commit_as_a_heartbeat() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     let commit = Commit { caller: by("a", 1), is_transactional: false };
     assert_eq!(bench.group.validate_commit(Millis(15_000), &commit), Ok(()));
     bench.step(16_100, Event::Tick);
@@ -474,7 +479,7 @@ fn counts_a_commit_as_a_heartbeat() {
 
 #[test]
 fn expels_all_members_when_offsets_are_reset() {
-    let mut bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let mut bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     bench.step(7_000, Event::Expel);
     assert_eq!(bench.group.state(), State::Empty);
     assert_eq!(bench.heartbeat(7_001, by("a", 1)), refused(GroupError::UnknownMemberId));
@@ -492,7 +497,7 @@ fn answers_everybody_who_waits_when_it_is_dissolved() {
 
 #[test]
 fn describes_metadata_and_assignment_of_a_stable_group() {
-    let bench = Bench::stable_pair(GroupConfig::default(), old("a"), old("b"));
+    let bench = Bench::stable_pair(kafkas_own(), old("a"), old("b"));
     let description = bench.group.describe();
     assert_eq!((description.state.name(), &*description.protocol_name), ("Stable", "range"));
     let member = &description.members[1];
