@@ -5,7 +5,7 @@ import time
 import zlib
 
 PRODUCE, FETCH, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, INIT_PRODUCER_ID = 0, 1, 8, 9, 10, 22
-COORDINATOR_LOAD_IN_PROGRESS, OUT_OF_ORDER_SEQUENCE = 14, 45
+COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, OUT_OF_ORDER_SEQUENCE = 14, 15, 45
 # bytes of a batch that a broker may write: base offset 0..8, leader epoch 12..16
 BROKER_FIELDS = (slice(0, 8), slice(12, 16))
 
@@ -120,9 +120,17 @@ class Connection:
         self.socket.close()
 
     def request(self, key, version, body):
+        self.send(key, version, body)
+        return self.receive()
+
+    def send(self, key, version, body):
+        """The first half of a request whose answer may take its time."""
         self.number += 1
         frame = struct.pack(">hhi", key, version, self.number) + string("compat") + body
         self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+
+    def receive(self):
+        """The other half."""
         size, = struct.unpack(">i", self._take(4))
         answer = self._take(size)
         if struct.unpack_from(">i", answer)[0] != self.number:
@@ -158,9 +166,11 @@ class Connection:
 
     def join(self, group):
         """FindCoordinator v1: a broker may have to make its coordinator first; the answer's address is our own broker."""
-        error, = struct.unpack_from(">h", self.request(FIND_COORDINATOR, 1, string(group) + b"\0"), 4)
-        if error:
-            raise ValueError(f"FindCoordinator of {group}: {error}")
+        deadline = time.monotonic() + 20
+        while error := struct.unpack_from(">h", self.request(FIND_COORDINATOR, 1, string(group) + b"\0"), 4)[0]:
+            if error != COORDINATOR_NOT_AVAILABLE or time.monotonic() > deadline:
+                raise ValueError(f"FindCoordinator of {group}: {error}")
+            time.sleep(0.05)
 
     def commit(self, group, topic, partition, offset):
         """OffsetCommit v2 by nobody's member, as assign() clients do: the error code."""

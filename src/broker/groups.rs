@@ -91,6 +91,11 @@ impl GroupDesk {
         topics_of(self.lock().groups.kafka_group(group)?.chosen_metadata()?)
     }
 
+    /// Forgets groups without members of which `keep` is false.
+    pub(super) fn retire(&self, keep: impl FnMut(&str) -> bool) {
+        self.lock().groups.retire(keep);
+    }
+
     /// Forgets a group without members.
     pub(super) fn remove(&self, group: &str) -> Result<(), RemoveError> {
         self.lock().groups.remove(group)

@@ -22,6 +22,7 @@ mod group_files;
 pub mod group_settings;
 pub mod groups;
 pub mod mailbox;
+mod offset_expiry;
 mod offset_record;
 pub mod offsets;
 pub mod park;
@@ -92,6 +93,7 @@ use unique_ids::UniqueIds;
 use crate::mapping::decoded_cache::DecodedCache;
 use crate::semantics::Millis;
 use crate::semantics::kafka_configs::EffectiveConfigs;
+use crate::semantics::offset_expiry::OffsetExpiry;
 
 /// The broker. Shared by all connections; every method may be called from any thread.
 pub struct Broker {
@@ -111,6 +113,7 @@ pub struct Broker {
     group_settings: SettingsDesk,
     locks: LockDesk,
     fetch_sessions: SessionDesk,
+    offset_expiry: Mutex<OffsetExpiry>,
     clients: ClientDesk,
     calls: CallDesk,
     producers: ProducerDesk,

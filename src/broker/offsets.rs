@@ -485,6 +485,11 @@ impl Broker {
         Some(ledger.table.is_only_kafkas(group))
     }
 
+    /// Looks at the table while nobody changes it.
+    pub(super) fn with_offsets<R>(&self, look: impl FnOnce(&Offsets) -> R) -> R {
+        look(&self.ledger().table)
+    }
+
     /// Drops all offsets of a group; false when it had none. Survives a kill once this returns.
     pub(super) fn remove_offsets_of_group(&self, group: &str, now: Millis) -> Result<bool, OffsetError> {
         let mut ledger = self.ledger();

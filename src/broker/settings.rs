@@ -5,6 +5,7 @@ use std::time::Duration;
 use gantry_store::format::HostAddr;
 
 use crate::semantics::kafka_group::GroupConfig;
+use crate::semantics::offset_expiry::ExpiryConfig;
 use crate::semantics::offsets::METADATA_MAX_BYTES;
 use crate::semantics::producers::EXPIRATION_MS;
 use crate::semantics::subscriptions::CHANNEL_EXPIRY_MS;
@@ -81,6 +82,8 @@ pub struct BrokerSettings {
     pub message_max_bytes: i32,
     /// `fetch.max.bytes`: record bytes of one fetch, whatever its client asks for.
     pub fetch_max_bytes: i64,
+    /// `offsets.retention.minutes` and its check.
+    pub offset_expiry: ExpiryConfig,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_max_bytes: usize,
     /// `producer.id.expiration.ms`.
@@ -161,6 +164,7 @@ impl Default for BrokerSettings {
             fold_interval: Duration::from_secs(5),
             message_max_bytes: MESSAGE_MAX_BYTES,
             fetch_max_bytes: 55 << 20,
+            offset_expiry: ExpiryConfig::default(),
             offset_metadata_max_bytes: METADATA_MAX_BYTES,
             producer_id_expiration_ms: EXPIRATION_MS,
             file_retention_ms: FILE_RETENTION_MS,

@@ -37,6 +37,7 @@ use crate::limits;
 use crate::mapping::decoded_cache::DecodedCache;
 use crate::semantics::Millis;
 use crate::semantics::kafka_configs::KafkaConfigs;
+use crate::semantics::offset_expiry::OffsetExpiry;
 use crate::semantics::topics::QueueKind;
 
 /// What a broker is opened with.
@@ -120,6 +121,7 @@ impl Broker {
             group_settings: SettingsDesk::load(GroupFiles::new(&disk, &config)).map_err(state)?,
             locks: LockDesk::default(),
             fetch_sessions: SessionDesk::new(settings.fetch_sessions, limits::FETCH_SESSION_PARTITIONS),
+            offset_expiry: Mutex::new(OffsetExpiry::new(settings.offset_expiry, Millis(clock()))),
             clients: ClientDesk::new(settings.channel_expiry_ms),
             counters: Counters::default(),
             statistics: Statistics::new(Millis(clock())),
@@ -174,6 +176,7 @@ impl Broker {
             self.group_settings.save()?;
         }
         if files.contains(StateFile::Offsets) {
+            self.expire_offsets();
             offset_files.save(&self.ledger)?;
         }
         if files.contains(StateFile::Config) {

@@ -16,6 +16,7 @@ use crate::broker::{Broker, BrokerSettings, Identity, LiveSettings, OpenBroker, 
 use crate::config::{FlushDiskType, Native, Settings};
 use crate::namesrv::NameServer;
 use crate::semantics::kafka_group::GroupConfig;
+use crate::semantics::offset_expiry::ExpiryConfig;
 use crate::semantics::topics::Perm;
 use crate::server::{
     self, Addresses, AnyError, BrokerAddresses, Clock, Health, Listeners, Progress, Shutdown,
@@ -196,6 +197,10 @@ pub(super) fn broker_settings(settings: &Settings) -> BrokerSettings {
         fold_interval: Duration::from_millis(native.flush_consumer_offset_interval_ms),
         message_max_bytes: count(kafka.message_max_bytes),
         fetch_max_bytes: i64::from(kafka.fetch_max_bytes),
+        offset_expiry: ExpiryConfig {
+            retention_ms: i64::from(kafka.offsets_retention_minutes) * 60_000,
+            check_interval_ms: ms(kafka.offsets_retention_check_interval_ms),
+        },
         offset_metadata_max_bytes: kafka.offset_metadata_max_bytes as usize,
         producer_id_expiration_ms: ms(kafka.producer_id_expiration_ms),
         file_retention_ms: match retention(settings).file_reserved_hours {

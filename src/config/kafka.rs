@@ -34,6 +34,10 @@ section! {
         max_session_timeout_ms: u64 = "1800000", "group.max.session.timeout.ms", Kafka, Milliseconds, Allowed::Range(1, DAY_MS);
         /// Members of one group.
         max_group_size: u32 = "2147483647", "group.max.size", Kafka, Count, Allowed::Range(1, i32::MAX as i64);
+        /// How long the offsets of an empty group are kept; a group for which a native client committed keeps them for ever.
+        offsets_retention_minutes: u32 = "10080", "offsets.retention.minutes", Kafka, Minutes, Allowed::Range(1, i32::MAX as i64);
+        /// How often that is looked at.
+        offsets_retention_check_interval_ms: u64 = "600000", "offsets.retention.check.interval.ms", Kafka, Milliseconds, Allowed::Range(1, DAY_MS);
         /// Longest metadata that a committed offset may carry.
         offset_metadata_max_bytes: u32 = "4096", "offset.metadata.max.bytes", Kafka, Bytes, Allowed::Range(0, 1 << 20);
         /// Age at which a CommitLog file is deleted, in whole hours; -1 is never, unset leaves it to `log.retention.minutes`.

@@ -182,8 +182,6 @@ pub(super) const KAFKA: &[&str] = &[
     "transaction.state.log.num.partitions", "transaction.state.log.replication.factor",
     "transactional.id.expiration.ms", "unclean.leader.election.enable", "zookeeper.connect",
     "zookeeper.connection.timeout.ms",
-    // Committed offsets belong to both dialects and stay until their group or topic is deleted, as in RocketMQ.
-    "offsets.retention.minutes", "offsets.retention.check.interval.ms",
     // Partitions share the log, whose files are deleted by age and by the use of the disk, never by partition.
     "log.retention.bytes",
 ];

@@ -18,6 +18,7 @@ pub mod groups;
 pub mod kafka_configs;
 pub mod kafka_group;
 pub mod kafka_topics;
+pub mod offset_expiry;
 pub mod offsets;
 pub mod partition_map;
 pub mod producer_ids;

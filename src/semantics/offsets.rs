@@ -232,6 +232,12 @@ impl Offsets {
         self.of_group(group).all(|(_, _, committed)| committed.commit_time.is_some())
     }
 
+    /// When the group committed last; `None` when a native client made one of its commits, or it has none.
+    pub fn latest_kafka_commit(&self, group: &str) -> Option<Millis> {
+        let times = self.of_group(group).map(|(_, _, committed)| committed.commit_time);
+        times.reduce(|latest, time| Some(latest?.max(time?))).flatten()
+    }
+
     /// Topics the group committed to, in no order.
     pub fn topics_of(&self, group: &str) -> impl Iterator<Item = &str> {
         self.committed.0.get(group).into_iter().flat_map(|topics| topics.keys().map(|topic| &**topic))
