@@ -47,8 +47,12 @@ class Member(Connection):
     def send_join(self):
         body = string(self.group) + struct.pack(">ii", self.session, self.rebalance) + string(self.ident) + string(self.instance)
         body += string(self.kind) + struct.pack(">i", len(self.protocols))
-        self.send(JOIN_GROUP, 5, body + b"".join(string(name) + blob(b"about " + name.encode()) for name in self.protocols))
+        self.send(JOIN_GROUP, 5, body + b"".join(string(name) + blob(self.metadata(name)) for name in self.protocols))
         return self
+
+    def metadata(self, name):
+        """A subscription of no topic from a consumer: Kafka's coordinator never answers one whose bytes it cannot read."""
+        return struct.pack(">hii", 0, 0, -1) if self.kind == "consumer" else b"about " + name.encode()
 
     def joined(self):
         """The error; takes the id that a first join gets, and joins again with it."""
