@@ -9,6 +9,7 @@ mod broker;
 mod broker_configs;
 mod completions;
 mod config;
+mod dashboards;
 mod failure;
 mod logging;
 mod man;
@@ -63,6 +64,8 @@ enum Command {
     /// Check and explain configuration
     #[command(subcommand)]
     Config(config::Config),
+    /// Write the Grafana board and the Prometheus alert rules of this version
+    Dashboards(dashboards::Dashboards),
     /// Look at a data directory while no broker runs on it
     #[command(subcommand)]
     Store(store::Store),
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Msg(msg) => msg.run(),
         Command::Cluster(cluster) => cluster.run(),
         Command::Config(config) => config.run(),
+        Command::Dashboards(dashboards) => dashboards.run(),
         Command::Store(store) => store.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

@@ -66,6 +66,8 @@ pub const FREE_PORT_TRIES: usize = 64;
 pub const HTTP_CONNECTIONS: usize = 256;
 /// Rows of one answer of /metrics that name a topic or a group: the busiest, and those farthest behind, matter.
 pub const METRIC_ROWS: usize = 1_000;
+/// Of those, groups whose oldest message is looked up: each costs a read of every queue that is behind.
+pub const METRIC_LATENCY_ROWS: usize = 50;
 /// A call to a name server, its connection included: a stop waits for one that hangs.
 pub const NAME_SERVER_CALL: Duration = Duration::from_secs(5);
 /// Topics of one registration request: some 3 MB, far below the largest frame, and above all but the largest brokers.

@@ -55,6 +55,7 @@ pub mod topic;
 pub mod topic_admin;
 mod topic_files;
 mod topic_news;
+pub mod topic_traffic;
 pub mod topics;
 mod unique_ids;
 

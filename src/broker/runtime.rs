@@ -49,7 +49,9 @@ impl Broker {
         }
     }
 
-    fn oldest_store_time(&self) -> Option<i64> {
+    /// Store time of the oldest message, ms; `None` without messages. Reads one frame.
+    #[must_use]
+    pub fn oldest_store_time(&self) -> Option<i64> {
         let mut time = None;
         let oldest = self.store.visit(self.store.watermarks().min, &mut |frame| {
             time = Some(frame.store_timestamp());

@@ -55,7 +55,7 @@ impl Readers {
         Some(Arc::clone(readers.entry(group.into()).or_default()))
     }
 
-    fn read(&self) -> Vec<(Box<str>, Flow)> {
+    pub(super) fn read(&self) -> Vec<(Box<str>, Flow)> {
         let readers = self.0.read().unwrap_or_else(PoisonError::into_inner);
         readers.iter().map(|(group, cells)| (group.clone(), cells.read())).collect()
     }

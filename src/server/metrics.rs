@@ -11,6 +11,7 @@ mod rows;
 mod server;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::sync::Arc;
 

@@ -7,13 +7,12 @@ use gantry_store::FLUSH_BOUNDS_US;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::requests;
 use super::rows::{Labels, Rows};
+use super::{requests, topics};
 use crate::broker::Broker;
 use crate::broker::counters::{Flow, Reason, SIZE_BOUNDS, Totals};
 use crate::broker::gauges::Gauges;
-use crate::limits;
-use crate::semantics::Dialect;
+use crate::semantics::{Dialect, Millis};
 
 /// The broker's metrics, read when they are asked for.
 pub(super) struct BrokerMetrics(pub(super) Arc<Broker>);
@@ -39,9 +38,8 @@ impl Collector for BrokerMetrics {
         write_kafka_names(&mut rows, &kafka, &gauges)?;
         requests::write(&mut rows, broker)?;
         write_tables(&mut rows, broker, &gauges)?;
-        write_topics(&mut rows, broker)?;
-        write_lags(&mut rows, broker)?;
-        write_store(&mut rows, &gauges)
+        topics::write(&mut rows, broker)?;
+        write_store(&mut rows, broker, &gauges)
     }
 }
 
@@ -145,23 +143,7 @@ fn write_tables(rows: Out<'_, '_, '_>, broker: &Broker, gauges: &Gauges) -> fmt:
     rows.gauge("gantry_decoded_batch_bytes", "Memory of decoded batches", gauges.decoded_bytes as i64)
 }
 
-/// As RocketMQ's exporter names it; what was ever written to the topics with most messages.
-fn write_topics(rows: Out<'_, '_, '_>, broker: &Broker) -> fmt::Result {
-    let ends = broker.topic_ends(limits::METRIC_ROWS);
-    let labelled = ends.iter().map(|end| (vec![("topic", &*end.topic)], end.messages));
-    rows.gauges("rocketmq_producer_offset", "Offsets given in a topic, over all queues", labelled)
-}
-
-/// The groups that are farthest behind; a bound keeps a scrape small however many there are.
-fn write_lags(rows: Out<'_, '_, '_>, broker: &Broker) -> fmt::Result {
-    let lags = broker.lags(limits::METRIC_ROWS);
-    let labelled =
-        lags.iter().map(|lag| (vec![("consumer_group", &*lag.group), ("topic", &*lag.topic)], lag.messages));
-    let help = "Messages behind the committed offsets of a group in a topic";
-    rows.gauges("rocketmq_consumer_lag_messages", help, labelled)
-}
-
-fn write_store(rows: Out<'_, '_, '_>, gauges: &Gauges) -> fmt::Result {
+fn write_store(rows: Out<'_, '_, '_>, broker: &Broker, gauges: &Gauges) -> fmt::Result {
     let marks = gauges.watermarks;
     rows.gauge(
         "rocketmq_storage_size_bytes",
@@ -170,6 +152,10 @@ fn write_store(rows: Out<'_, '_, '_>, gauges: &Gauges) -> fmt::Result {
     )?;
     let behind = marks.written.bytes_since(marks.flushed);
     rows.gauge("rocketmq_storage_flush_behind_bytes", "Written and not yet synced", behind)?;
+    let help = "Always 0: messages can be read when they are written";
+    rows.gauge("rocketmq_storage_dispatch_behind_bytes", help, 0_i64)?;
+    let age = broker.oldest_store_time().map_or(0, |time| broker.now().since(Millis(time)).max(0));
+    rows.gauge("rocketmq_storage_message_reserve_time_milliseconds", "Age of the oldest message", age)?;
     for (mark, value) in [("min", marks.min), ("written", marks.written), ("flushed", marks.flushed)] {
         rows.gauge(&format!("gantry_commitlog_{mark}_offset"), "Place in the CommitLog, bytes", value.0)?;
     }
