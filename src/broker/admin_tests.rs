@@ -12,6 +12,7 @@ use super::produce::ProduceError;
 use super::pull::PullStatus;
 use super::read::{OffsetAsk, ReadRefusal};
 use super::test_broker::TestBroker;
+use super::topic_admin::TopicWish;
 use super::{BrokerSettings, Durability};
 use crate::mapping::incoming_error::IncomingError;
 use crate::semantics::kafka_configs::{Alteration, ConfigError};
@@ -120,6 +121,29 @@ fn a_topic_grows_for_both_dialects_and_never_shrinks() {
     let topic = test.broker.topic("k").unwrap();
     assert_eq!((topic.partitions(), topic.config().read_queues, topic.config().write_queues), (3, 3, 3));
     assert_eq!(test.broker.partitions_of("k"), Some(3));
+}
+
+#[test]
+fn a_topic_that_is_being_changed_is_still_there() {
+    let test = open();
+    test.create("k");
+    let before = test.broker.topic("k").unwrap();
+    settled(&test, Durability::written(before.version));
+    let wish = TopicWish {
+        name: "k",
+        read_queues: 5,
+        write_queues: 5,
+        perm: before.config().perm,
+        filter_type: before.config().filter_type,
+        sys_flag: 0,
+        order: false,
+        attributes: Vec::new(),
+    };
+    let put = test.broker.put_topics(&[wish]).unwrap();
+    let changed = test.broker.topic("k").unwrap();
+    assert_eq!(changed.partitions(), 5);
+    assert_eq!((changed.version, put), (before.version, Durability::written(changed.changed)));
+    assert!(test.broker.is_durable(&changed));
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Topic {
     kafka: Option<KafkaFace>,
     /// The state files hold the topic from this version on.
     pub(super) version: Version,
+    /// They hold it as it is from this one on.
+    pub(super) changed: Version,
     /// The slots are shared with former and later forms of the topic: a queue has one partition.
     partitions: Box<[Arc<OnceLock<Arc<Partition>>>]>,
     readers: Arc<Readers>,
@@ -101,12 +103,13 @@ impl Partition {
 }
 
 impl Topic {
-    /// The topic with `config` and all the partitions it ever had; those of `before` are shared.
+    /// The topic with `config` and all the partitions it ever had; those of `before` are shared. `changed`: the
+    /// state files hold it as it is from this version on.
     pub(super) fn new(
         config: Arc<TopicConfig>,
         partitions: i32,
         facts: Option<(String, Visibility, KafkaTopic)>,
-        version: Version,
+        changed: Version,
         before: Option<&Topic>,
         defaults: &TopicDefaults,
     ) -> Self {
@@ -120,7 +123,8 @@ impl Topic {
         });
         let partitions = (0..usize::try_from(partitions).unwrap_or(0)).map(shared).collect();
         let readers = before.map(|topic| Arc::clone(&topic.readers)).unwrap_or_default();
-        Self { config, kafka, version, partitions, readers, round_robin: AtomicU32::new(0) }
+        let version = before.map_or(changed, |topic| topic.version);
+        Self { config, kafka, version, changed, partitions, readers, round_robin: AtomicU32::new(0) }
     }
 
     /// The stored name.

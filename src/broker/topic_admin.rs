@@ -122,9 +122,9 @@ impl Broker {
         {
             let topic = self.settle(state, config);
             info!(topic = %name, read_queues, write_queues, perm, "topic set by an administrator");
-            return Ok(Durability::written(topic.version));
+            return Ok(Durability::written(topic.changed));
         }
-        Ok(self.topic(&name).map_or(Durability::NONE, |topic| Durability::written(topic.version)))
+        Ok(self.topic(&name).map_or(Durability::NONE, |topic| Durability::written(topic.changed)))
     }
 
     fn wished_config(&self, state: &TopicState, wish: &TopicWish<'_>) -> Result<TopicConfig, TopicWishError> {

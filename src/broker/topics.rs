@@ -252,7 +252,7 @@ impl Broker {
             let Some((config, before)) = state.topics.find(name).cloned().zip(self.topic(name)) else {
                 continue;
             };
-            let topic = self.assemble(&mut state, config, before.version);
+            let topic = self.assemble(&mut state, config, before.changed);
             self.topics.publish(topic);
             self.retention.ask();
         }
