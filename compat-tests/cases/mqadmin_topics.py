@@ -180,7 +180,7 @@ def shown_by_mqadmin(lab):
     texts = mq.each([
         ["queryMsgByKey", "-t", topic, "-k", key], ["queryMsgByUniqueKey", "-t", topic, "-i", unique],
         ["queryMsgByOffset", "-t", topic, "-b", "broker-a", "-i", 0, "-o", 0], ["printMsg", "-t", topic],
-        ["printMsgByQueue", "-t", topic, "-a", "broker-a", "-i", 0, "-p", "true"], ["consumeMessage", "-t", topic],
+        ["printMsgByQueue", "-t", topic, "-a", "broker-a", "-i", 0, "-p", "true", "-d", "true"], ["consumeMessage", "-t", topic],
         ["clusterList"], ["clusterList", "-m"], ["brokerStatus", "-b", lab.remoting], ["statsAll", "-t", topic],
         ["cleanExpiredCQ", "-b", lab.remoting], ["cleanUnusedTopic", "-b", lab.remoting], ["deleteExpiredCommitLog", "-b", lab.remoting],
     ])
