@@ -74,6 +74,8 @@ pub const NAME_SERVER_CALL: Duration = Duration::from_secs(5);
 pub const TOPICS_PER_REGISTRATION: usize = 20_000;
 /// Groups of native clients that are counted for one topic; those that come later are served, not counted.
 pub const COUNTED_GROUPS_PER_TOPIC: usize = 1_000;
+/// Units of a queue that one request shows: 100 KB of JSON, more than anybody reads.
+pub const QUEUE_UNITS: usize = 1_000;
 /// A configuration file: a thousand times any real one.
 pub const CONFIG_FILE_SIZE: u64 = 4 << 20;
 

@@ -6,7 +6,7 @@ from lib.lab import case
 from lib.mqadmin import Mqadmin
 
 UPDATE_TOPIC, UPDATE_TOPIC_LIST, ALL_TOPICS, TOPIC_STATS, DELETE_TOPIC, SYSTEM_TOPICS, TOPIC_CONFIG = 17, 18, 21, 202, 215, 305, 351
-UPDATE_CONFIG, GET_CONFIG, RUNTIME, ALL_OFFSETS, STATISTICS = 25, 26, 28, 43, 315
+UPDATE_CONFIG, GET_CONFIG, RUNTIME, ALL_OFFSETS, STATISTICS, QUERY_UNITS = 25, 26, 28, 43, 315, 321
 SYSTEM_ERROR, NO_PERMISSION, TOPIC_NOT_EXIST, INVALID_PARAMETER = 1, 16, 17, 29
 
 
@@ -240,3 +240,23 @@ def broker_config(lab):
 def permission(gantry, topic):
     with remoting.Connection(gantry.namesrv) as ask:
         return json.loads(ask.request(remoting.GET_ROUTE, {"topic": topic})["body"])["queueDatas"][0]["perm"]
+
+
+@case("mqadmin: the units of a queue are shown by queryCq", needs=("native",), limit=60)
+def query_queue(lab):
+    topic = lab.fresh("units")
+    with remoting.Connection(lab.remoting) as raw:
+        for _ in range(3):
+            checks.equal("send", raw.send_message(topic, 0, b"body", "TAGS\x01Aa\x02")["code"], 0)
+        answer = checks.eventually("three units", lambda: three_units(raw, topic))
+        sizes = {unit["physicSize"] for unit in answer["queueData"]}
+        checks.equal("tags and sizes", ([unit["tagsCode"] for unit in answer["queueData"]], len(sizes)), ([2112] * 3, 1))
+        checks.equal("an unknown queue", raw.request(QUERY_UNITS, {"topic": lab.fresh("t"), "queueId": 0, "index": 0, "count": 1})["code"], SYSTEM_ERROR)
+        offsets = json.loads(raw.request(ALL_OFFSETS)["body"]) if "gantry" in lab.has else {"offsetTable": {}}
+        checks.true("no table of offsets", isinstance(offsets["offsetTable"], dict))
+    shows("queryCq", admin(lab).run("queryCq", "-t", topic, "-q", 0, "-i", 1, "-c", 5), "max: 3, min: 0", "tagsCode=2112")
+
+
+def three_units(raw, topic):
+    answer = json.loads(raw.request(QUERY_UNITS, {"topic": topic, "queueId": 0, "index": 0, "count": 10})["body"])
+    return answer if len(answer["queueData"]) == 3 else None

@@ -1,12 +1,15 @@
 //! Looking messages up: by commit offset (or record address), by key, by unique key.
 
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 use gantry_store::format::{BatchKind, CommitOffset, FrameView, QueueOffset};
 use gantry_store::{ReadError, ReadLimits};
 
 use super::Broker;
-use super::read::ReadRefusal;
+use super::read::{Bounds, ReadRefusal};
 use super::topic::Partition;
+use crate::limits;
 use crate::mapping::address::{RecordAddress, RecordKey};
 use crate::mapping::native_view;
 use crate::mapping::unwrap::{Delivered, DeliveryScratch};
@@ -39,7 +42,55 @@ pub struct KeyAnswer {
     pub index_commit_offset: i64,
 }
 
+/// One unit of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueUnit {
+    /// Queue offset of its first message.
+    pub offset: i64,
+    /// How many messages the frame holds.
+    pub messages: i16,
+    /// Where the frame stands.
+    pub commit_offset: i64,
+    /// Bytes of the frame.
+    pub size: u32,
+    /// Hash of the tag.
+    pub tags_code: i64,
+}
+
 impl Broker {
+    /// Units of a queue from an offset on, at most `max` of them; `None` when nothing was ever stored in it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn queue_units(
+        &self,
+        topic: &str,
+        queue: i32,
+        from: i64,
+        max: usize,
+    ) -> Result<Option<(Bounds, Vec<QueueUnit>)>, ReadRefusal> {
+        let topic = self.native_topic(topic);
+        let partition = topic.and_then(|topic| self.existing_partition(&topic, queue));
+        let Some(partition) = partition else { return Ok(None) };
+        let bounds = Bounds { start: partition.log_start(), end: partition.queue.next().0 };
+        let max = max.min(limits::QUEUE_UNITS);
+        let mut units = Vec::new();
+        if max > 0 {
+            let from = QueueOffset(from.max(bounds.start));
+            self.store.visit_units(&partition.queue, from, &mut |unit| {
+                units.push(QueueUnit {
+                    offset: unit.queue_offset.0,
+                    messages: unit.records,
+                    commit_offset: unit.commit_offset.0,
+                    size: unit.size,
+                    tags_code: unit.tags_code,
+                });
+                if units.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+        }
+        Ok(Some((bounds, units)))
+    }
+
     /// The frame at a commit offset, or the single record at a record address; `None` where there is none.
     ///
     /// # Errors

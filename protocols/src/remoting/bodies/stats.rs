@@ -1,5 +1,5 @@
 //! Bodies with numbers by queue: a topic's bounds (202), a group's progress (208), offsets to reset (220, 222);
-//! and the statistics of a broker (315).
+//! the statistics of a broker (315) and units of a queue (321).
 //!
 //! They are written with [`super::encode_fastjson`].
 //! Source: RocketMQ 5.3.3 `protocol/admin/TopicStatsTable.java`, `ConsumeStats.java`,
@@ -85,4 +85,36 @@ pub struct BrokerStatsItem {
     pub sum: i64,
     /// Average of a second.
     pub tps: f64,
+}
+
+/// Units of a queue.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConsumeQueueBody {
+    /// Why there is no filter to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter_data: Option<String>,
+    /// Next offset of the queue.
+    pub max_queue_index: i64,
+    /// First offset of the queue.
+    pub min_queue_index: i64,
+    /// The units.
+    pub queue_data: Vec<ConsumeQueueUnit>,
+}
+
+/// One unit of a queue.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConsumeQueueUnit {
+    /// Whether a filter took it; there is none here.
+    pub eval: bool,
+    /// What else there is to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub msg: Option<String>,
+    /// Commit offset of the frame.
+    pub physic_offset: i64,
+    /// Size of the frame, bytes.
+    pub physic_size: i32,
+    /// Hash of the tag.
+    pub tags_code: i64,
 }

@@ -31,6 +31,20 @@ custom_header! {
 }
 
 custom_header! {
+    /// Asks for units of a queue (321).
+    pub struct QueryConsumeQueueRequest<'a> {
+        topic: Text<'a> = "topic",
+        queue_id: i32 = "queueId",
+        /// Queue offset of the first unit.
+        index: i64 = "index",
+        /// Units at most.
+        count: i32 = "count",
+        /// Whose subscription to show.
+        consumer_group: Option<Text<'a>> = "consumerGroup",
+    }
+}
+
+custom_header! {
     /// Asks for the message at a commit offset.
     pub struct ViewMessageRequest<'a> {
         topic: Option<Text<'a>> = "topic",
