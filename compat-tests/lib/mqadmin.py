@@ -20,7 +20,7 @@ class Mqadmin:
         """What the command printed, without the noise of its logging. mqadmin exits with 0 whatever happened."""
         argv = [*deps.JAVA, "-Xmx256m", f"-Duser.home={self.home}", "-cp", deps.classpath("rocketmq-5.3.3"),
                 "org.apache.rocketmq.tools.command.MQAdminStartup", *map(str, args), "-n", self.namesrv]
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=seconds,
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=seconds, cwd=self.home,
                               env=dict(os.environ, ROCKETMQ_HOME=str(self.home)))
         lines = done.stdout.decode(errors="replace").splitlines()
         return "\n".join(line.rstrip() for line in lines if not NOISE.match(line)).strip()
