@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step fails the test")]
 
 mod cluster;
+mod group;
 mod msg;
 mod running;
 mod topic;

@@ -83,10 +83,16 @@ pub(super) fn settings(wire: &mut Wire) -> Result<IndexMap<String, SubscriptionG
 pub(super) fn connections(wire: &mut Wire, group: &str) -> Result<Option<ConsumerConnection>, Failure> {
     let header = ConsumerGroupRequest { consumer_group: group.into() };
     match wire.broker(RequestCode::GET_CONSUMER_CONNECTION_LIST, &header, b"") {
-        Ok(reply) => decode(&reply).map(Some),
+        Ok(reply) => Ok(Some(decode(&reply)?).filter(is_native)),
         Err(failure) if failure.exit() == Exit::NotFound || failure.is_not_served() => Ok(None),
         Err(failure) => Err(failure),
     }
+}
+
+/// A Gantry lists Kafka's members here too, in a language and a version that no RocketMQ client has; a group never has
+/// members of both dialects.
+fn is_native(found: &ConsumerConnection) -> bool {
+    found.connection_set.iter().any(|one| one.language != "OTHER" || one.version != i32::MAX)
 }
 
 /// How far a group has come, in one topic or in all.
