@@ -12,8 +12,8 @@ def missing():
     """What is not there yet, as a list of words; empty when every client can start."""
     wanted = ["rocketmq-5.3.3/.complete", "rocketmq-client-4.9.8/.complete", "kafka-4.1.0/.complete",
               "kafka-clients-3.9.2/.complete", "classes/rmq533/.complete", "classes/rmq498/.complete", "classes/kafka/.complete",
-              "classes/kafka39/.complete", "bin/franz", "bin/sarama", "bin/rocketmq", "python/.complete", "node/.complete",
-              "prometheus/usr/bin/prometheus"]
+              "classes/kafka39/.complete", "classes/tools/.complete", "bin/franz", "bin/sarama", "bin/rocketmq", "python/.complete",
+              "node/.complete", "prometheus/usr/bin/prometheus"]
     return [name for name in wanted if not (DEPS / name).exists()]
 
 

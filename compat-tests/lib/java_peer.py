@@ -142,8 +142,8 @@ class RocketMQ:
 class Kafka:
     """Kafka 4.1 in KRaft mode, one process for both roles."""
 
-    def __init__(self, home):
-        self.home, self.child, self.kafka = pathlib.Path(home), None, None
+    def __init__(self, home, node=1):
+        self.home, self.child, self.kafka, self.node = pathlib.Path(home), None, None, node
         self.home.mkdir(parents=True, exist_ok=True)
 
     def start(self, seconds=60):
@@ -153,8 +153,8 @@ class Kafka:
         port, controller = self.kafka.rsplit(":", 1)[1], self.controller
         conf = self.home / "server.properties"
         conf.write_text(f"""process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={self.node}
+controller.quorum.voters={self.node}@127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER

@@ -21,6 +21,7 @@ use super::group_settings::GroupRefusal;
 use super::park::QueueKey;
 use super::persist::Version;
 use super::topic::{Partition, Topic};
+use super::unique_ids;
 use crate::semantics::topics::Perm;
 use crate::semantics::{Dialect, Millis, topic_names};
 
@@ -99,7 +100,8 @@ pub struct StagedSend {
     count: usize,
     queue_id: i32,
     unique_key: Option<Box<str>>,
-    batch: bool,
+    /// Whether a client batch is stored as one message.
+    one_batch: bool,
 }
 
 /// Where a send was stored.
@@ -112,7 +114,7 @@ pub struct Located {
     /// `UNIQ_KEY` of the message or batch.
     pub unique_key: Option<Box<str>>,
     commit_offsets: Vec<CommitOffset>,
-    batch: bool,
+    one_batch: bool,
 }
 
 impl Located {
@@ -129,10 +131,10 @@ impl Located {
         ids
     }
 
-    /// The unique key of a client batch.
+    /// The unique key of a client batch that is one message of the log, by which clients tell it from one stored as many.
     #[must_use]
     pub fn batch_unique_key(&self) -> Option<&str> {
-        self.unique_key.as_deref().filter(|_| self.batch)
+        self.unique_key.as_deref().filter(|_| self.one_batch)
     }
 }
 
@@ -223,7 +225,7 @@ impl Submission {
             queue_offset: mine.first().map_or(QueueOffset(0), |place| place.queue_offset),
             unique_key: staged.unique_key,
             commit_offsets: mine.iter().map(|place| place.commit_offset).collect(),
-            batch: staged.batch,
+            one_batch: staged.one_batch,
         }
     }
 
@@ -283,10 +285,11 @@ impl Broker {
         let queue_id = self.pick_queue(&topic, send.queue_id)?;
         let partition = self.partition(&topic, queue_id)?;
         let first = submission.staged.len();
-        let unique_key = extract(send.properties, b"").unique_key;
-        let unique_key = unique_key.and_then(|key| std::str::from_utf8(key).ok()).map(Into::into);
+        let sent_key = extract(send.properties, b"").unique_key;
+        let is_batch = matches!(send.body, SendBody::Batch(_));
+        let made = (sent_key.is_none() && !is_batch).then(|| self.unique_ids.next());
         let staged = match &send.body {
-            SendBody::One(body) => self.stage_one(submission, &send, &partition, body),
+            SendBody::One(body) => self.stage_one(submission, &send, &partition, body, made.as_deref()),
             SendBody::Batch(items) => self.stage_items(submission, &send, &partition, items),
         };
         if let Err(error) = staged {
@@ -294,8 +297,10 @@ impl Broker {
             return Err(error);
         }
         submission.sends += 1;
-        let batch = matches!(send.body, SendBody::Batch(_));
-        Ok(StagedSend { first, count: submission.staged.len() - first, queue_id, unique_key, batch })
+        let unique_key =
+            made.or_else(|| sent_key.and_then(|key| std::str::from_utf8(key).ok()).map(Into::into));
+        let one_batch = is_batch && topic.stores_batches();
+        Ok(StagedSend { first, count: submission.staged.len() - first, queue_id, unique_key, one_batch })
     }
 
     /// Appends everything staged and wakes who waits for it. Blocks for the write, not for the flush.
@@ -356,17 +361,12 @@ impl Broker {
         send: &NativeSend<'_>,
         partition: &Arc<Partition>,
         body: &Bytes,
+        made: Option<&str>,
     ) -> Result<(), SendError> {
         let own = separated(send.properties);
-        let made;
-        let key: &[u8] = if extract(send.properties, b"").unique_key.is_some() {
-            &[]
-        } else {
-            made = self.unique_ids.next_property();
-            &made
-        };
-        let parts = [own.0, own.1, key, &self.send_properties];
-        let keys_of = [send.properties, key];
+        let key = made.map(unique_ids::property).unwrap_or_default();
+        let parts = [own.0, own.1, &key, &self.send_properties];
+        let keys_of = [send.properties, &key];
         self.push(submission, partition, send, send.flag, body, &parts, &keys_of, false)
     }
 

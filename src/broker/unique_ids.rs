@@ -17,9 +17,14 @@ impl UniqueIds {
         Self { start, next: AtomicU64::new(0) }
     }
 
-    /// A whole property with a fresh id.
-    pub(super) fn next_property(&self) -> Vec<u8> {
+    /// A fresh id.
+    pub(super) fn next(&self) -> Box<str> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{}\x01{:016X}{id:016X}\x02", names::UNIQ_KEY, self.start).into_bytes()
+        format!("{:016X}{id:016X}", self.start).into()
     }
+}
+
+/// The property that carries an id.
+pub(super) fn property(id: &str) -> Vec<u8> {
+    format!("{}\x01{id}\x02", names::UNIQ_KEY).into_bytes()
 }

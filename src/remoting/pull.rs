@@ -105,7 +105,7 @@ fn answer(reply: &mut Reply<'_>, pull: &Pull, mut pulled: Pulled) {
         next_begin_offset: pulled.next,
         min_offset: pulled.min,
         max_offset: pulled.max,
-        offset_delta: Some(0),
+        offset_delta: None,
         topic_sys_flag: Some(pull.topic.sys_flag()),
         group_sys_flag: Some(0),
         forbidden_type: None,

@@ -32,17 +32,17 @@ fn query(call: &mut Call<'_>) -> Result<Answer, Refusal> {
         unique_key: request.unique_key_query.unwrap_or(false),
     };
     let mut found = call.broker().query_messages(&query).map_err(|error| errors::read(&error))?;
-    if found.frames.is_empty() {
-        return Err(Refusal::new(
-            ResponseCode::QUERY_NOT_FOUND,
-            "can not find message, maybe time range not correct",
-        ));
-    }
+    // Found or not: clients read these two before they look at the code.
     let header = QueryMessageResponse {
         index_last_update_timestamp: found.index_timestamp,
         index_last_update_phyoffset: found.index_commit_offset,
     };
-    call.reply.write(ResponseCode::SUCCESS, None, &mut found.frames, |ext| header.write(ext));
+    let (code, remark) = if found.frames.is_empty() {
+        (ResponseCode::QUERY_NOT_FOUND, Some("can not find message, maybe time range not correct"))
+    } else {
+        (ResponseCode::SUCCESS, None)
+    };
+    call.reply.write(code, remark, &mut found.frames, |ext| header.write(ext));
     Ok(Answer::Done)
 }
 
