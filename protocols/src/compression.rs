@@ -122,10 +122,18 @@ fn zstd_frames(input: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), Decomp
 /// `0x184D2204`, little-endian.
 const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 /// Bits of the frame's flag byte.
+const LZ4_BLOCKS_INDEPENDENT: u8 = 0x20;
 const LZ4_BLOCK_CHECKSUMS: u8 = 0x10;
 const LZ4_CONTENT_SIZE: u8 = 0x08;
 const LZ4_CONTENT_CHECKSUM: u8 = 0x04;
 const LZ4_DICTIONARY_ID: u8 = 0x01;
+
+/// Whether blocks of the LZ4 frame at the start of `input` lean on those before them, which Kafka's Java clients refuse
+/// to read (`Lz4BlockInputStream`). Looks at the frame's head only.
+pub fn lz4_blocks_are_linked(input: &[u8]) -> bool {
+    let flags = input.strip_prefix(&LZ4_MAGIC).and_then(<[u8]>::first);
+    flags.is_some_and(|flags| flags & LZ4_BLOCKS_INDEPENDENT == 0)
+}
 
 /// Bytes of the frame at the start of `input`: head, blocks, end mark, checksum. `None`: cut short or no frame.
 fn lz4_frame_len(input: &[u8]) -> Option<usize> {

@@ -63,7 +63,9 @@ fn incoming(error: &IncomingError) -> ErrorCode {
         | IncomingError::DecompressedTooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
         IncomingError::ZstdTooOld { .. } => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         IncomingError::Compression(_) => ErrorCode::CORRUPT_MESSAGE,
-        IncomingError::Record { .. } | IncomingError::InvalidRecords(_) => ErrorCode::INVALID_RECORD,
+        IncomingError::Lz4Linked | IncomingError::Record { .. } | IncomingError::InvalidRecords(_) => {
+            ErrorCode::INVALID_RECORD
+        }
         IncomingError::Timestamp { .. } => ErrorCode::INVALID_TIMESTAMP,
     }
 }

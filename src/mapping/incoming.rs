@@ -8,7 +8,7 @@
 //! Source: Kafka 4.1 `ProduceRequest.validateRecords`, `LogValidator.java`, `UnifiedLog.analyzeAndValidateRecords`.
 
 use bytes::Bytes;
-use gantry_protocols::compression::DecompressError;
+use gantry_protocols::compression::{DecompressError, lz4_blocks_are_linked};
 use gantry_protocols::kafka::attributes::Codec;
 use gantry_protocols::kafka::batch::BatchView;
 use gantry_protocols::kafka::batch_error::{BatchError, BlockError};
@@ -157,6 +157,9 @@ fn check_sizes(view: &BatchView<'_>, rules: &ProduceRules) -> Result<(), Incomin
     }
     if view.codec() == Ok(Codec::Zstd) && rules.api_version < ZSTD_SINCE {
         return Err(IncomingError::ZstdTooOld { api_version: rules.api_version });
+    }
+    if view.codec() == Ok(Codec::Lz4) && lz4_blocks_are_linked(view.stored_records()) {
+        return Err(IncomingError::Lz4Linked);
     }
     Ok(())
 }
@@ -333,6 +336,19 @@ mod tests {
         let small = ProduceRules { max_decompressed_bytes: 10, ..rules() };
         let bomb = check(&plain(100), Codec::Zstd, &small).unwrap_err();
         assert_eq!(bomb, IncomingError::DecompressedTooLarge { max: 10 });
+    }
+
+    #[test]
+    fn lz4_with_linked_blocks_is_refused_before_it_is_opened() {
+        let fields = BatchFields { codec: Codec::Lz4, ..BatchFields::default() };
+        let mut linked = batch(&plain(2), &fields).to_vec();
+        // The flags follow the batch's head and the frame's magic.
+        linked[61 + 4] &= !0x20;
+        let crc = crc32c(&linked[21..]);
+        linked[17..21].copy_from_slice(&crc.to_be_bytes());
+        let refused = IncomingBatch::check(linked.into(), &rules());
+        assert_eq!(refused.unwrap_err(), IncomingError::Lz4Linked);
+        assert!(check(&plain(2), Codec::Lz4, &rules()).is_ok());
     }
 
     #[test]

@@ -43,6 +43,11 @@ pub enum IncomingError {
         /// Version of the request.
         api_version: i16,
     },
+    /// An LZ4 frame that Kafka's Java clients could not read (INVALID_RECORD; Kafka refuses it, too).
+    #[error(
+        "the blocks of the LZ4 frame are linked, which Kafka's clients cannot read; compress them independently"
+    )]
+    Lz4Linked,
     /// The compressed block does not decompress (CORRUPT_MESSAGE).
     #[error("the records do not decompress: {0}")]
     Compression(DecompressError),
