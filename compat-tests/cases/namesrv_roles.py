@@ -157,8 +157,11 @@ def run_both(both, command):
 def permissions(lab, servers, both, topic):
     """Wiped and given back; both name servers count the same topics."""
     for command, perm in (("wipeWritePerm", 4), ("addWritePerm", 6)):
-        ours, theirs = [re.sub(r"127\.0\.0\.1:\d+", "ADDRESS", text) for text in run_both(both, [command, "-b", "broker-a"])]
-        perms = [route(one.namesrv, topic)["queueDatas"][0]["perm"] for one in servers]
+        for _ in range(3):  # the broker registers anew by its own clock, which gives the permission back
+            ours, theirs = [re.sub(r"127\.0\.0\.1:\d+", "ADDRESS", text) for text in run_both(both, [command, "-b", "broker-a"])]
+            perms = [route(one.namesrv, topic)["queueDatas"][0]["perm"] for one in servers]
+            if perms == [perm, perm]:
+                break
         wrong = [] if ours == theirs and perms == [perm, perm] else [f"gantry printed {ours!r}, RocketMQ {theirs!r}; perms {perms}"]
         lab.cell(f"mqadmin {command}", wrong)
 
